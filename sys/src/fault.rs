@@ -1,0 +1,183 @@
+//! The fault plan: which system call fails, the how-manieth time, and how; and how often each ran.
+//!
+//! *Role.* Every function of this crate that enters the kernel asks [`intercept`] first. Without
+//! feature `sim` that is a constant `None`, and the question compiles to nothing. With it, a test
+//! lays down a [`Plan`] for its own thread, and reads the counts afterwards.
+//!
+//! *Model.* A plan is a list of rules *(call, nth, fault)*. `nth` counts from 1, from the moment the
+//! plan was installed. A fault is an errno instead of the call, or a shorter length for it.
+//!
+//! *Why in front of the system call and not around it.* A call that must fail must not happen: an
+//! injected EAGAIN after a real `recv` would have eaten the bytes.
+
+/// The kinds of system call that a plan can name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Call {
+    /// `epoll_wait`, `epoll_pwait2`, `kevent` with room for events, `poll`, `ppoll`.
+    Wait,
+    /// `epoll_ctl`, `kevent` with changes alone. poll(2) has none.
+    Control,
+    /// The write, or the trigger, that wakes a selector.
+    Notify,
+    /// `clock_gettime`.
+    ClockGet,
+    /// `socket`, `socketpair`.
+    Socket,
+    /// `accept`, `accept4`.
+    Accept,
+    /// `connect`.
+    Connect,
+    /// `bind`.
+    Bind,
+    /// `listen`.
+    Listen,
+    /// `recv`, `recvfrom`.
+    Recv,
+    /// `send`, `sendto`.
+    Send,
+    /// `read`.
+    Read,
+    /// `write`.
+    Write,
+    /// `shutdown`.
+    Shutdown,
+    /// `getsockopt`, `setsockopt`.
+    SocketOption,
+}
+
+/// How many kinds of call there are.
+#[cfg(feature = "sim")]
+const CALL_COUNT: usize = Call::SocketOption as usize + 1;
+
+/// What happens instead of a call, or to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The call does not happen and gives this errno.
+    Errno(i32),
+    /// The call happens with at most this many bytes.
+    Short(usize),
+}
+
+/// Counts one `call` and says what the plan has for it.
+#[cfg(not(feature = "sim"))]
+#[inline(always)]
+pub(crate) fn intercept(_call: Call) -> Option<Fault> {
+    None
+}
+
+#[cfg(feature = "sim")]
+pub(crate) use plan::intercept;
+#[cfg(feature = "sim")]
+pub use plan::{Plan, count_of};
+
+/// Counts one `call` that no plan can make fail.
+#[inline(always)]
+pub(crate) fn count(call: Call) {
+    let _ = intercept(call);
+}
+
+/// Asks the plan: an injected errno becomes the error it stands for.
+///
+/// The answer is how many bytes the call may move at most: `len`, or less if the plan says so.
+#[inline(always)]
+pub(crate) fn check(call: Call, len: usize) -> std::io::Result<usize> {
+    match intercept(call) {
+        None => Ok(len),
+        Some(Fault::Errno(errno)) => Err(std::io::Error::from_raw_os_error(errno)),
+        Some(Fault::Short(most)) => Ok(len.min(most)),
+    }
+}
+
+#[cfg(feature = "sim")]
+mod plan {
+    use std::cell::{Cell, RefCell};
+
+    use super::{CALL_COUNT, Call, Fault};
+
+    thread_local! {
+        static COUNTS: [Cell<u64>; CALL_COUNT] = const { [const { Cell::new(0) }; CALL_COUNT] };
+        static RULES: RefCell<Vec<Rule>> = const { RefCell::new(Vec::new()) };
+    }
+
+    #[derive(Clone, Copy, Debug)]
+    struct Rule {
+        call: Call,
+        first: u64,
+        times: u64,
+        fault: Fault,
+    }
+
+    /// A list of faults for this thread, in force from [`Plan::install`] until the guard drops.
+    ///
+    /// ```
+    /// use mainspring_sys::fault::{Call, Fault, Plan};
+    /// let _guard = Plan::new().at(Call::Accept, 1, Fault::Errno(24)).install();
+    /// ```
+    #[derive(Debug, Default)]
+    pub struct Plan {
+        rules: Vec<Rule>,
+    }
+
+    /// Takes the plan away on drop.
+    #[derive(Debug)]
+    pub struct PlanGuard(());
+
+    impl Plan {
+        /// A plan in which nothing fails; installed, it sets all counts to zero.
+        #[must_use]
+        pub fn new() -> Plan {
+            Plan::default()
+        }
+
+        /// The `nth` such call from now (the first is 1) meets `fault`.
+        #[must_use]
+        pub fn at(self, call: Call, nth: u64, fault: Fault) -> Plan {
+            self.from(call, nth, 1, fault)
+        }
+
+        /// `times` such calls, from the `nth` on, meet `fault`.
+        #[must_use]
+        pub fn from(mut self, call: Call, nth: u64, times: u64, fault: Fault) -> Plan {
+            self.rules.push(Rule { call, first: nth, times, fault });
+            self
+        }
+
+        /// Puts the plan in force on this thread, in place of any other, and zeroes the counts.
+        #[must_use = "the plan ends when the guard is dropped"]
+        pub fn install(self) -> PlanGuard {
+            COUNTS.with(|counts| counts.iter().for_each(|count| count.set(0)));
+            RULES.with(|rules| *rules.borrow_mut() = self.rules);
+            PlanGuard(())
+        }
+    }
+
+    impl Drop for PlanGuard {
+        fn drop(&mut self) {
+            RULES.with(|rules| rules.borrow_mut().clear());
+        }
+    }
+
+    /// How often `call` was made on this thread since the last [`Plan::install`].
+    #[must_use]
+    pub fn count_of(call: Call) -> u64 {
+        COUNTS.with(|counts| counts[call as usize].get())
+    }
+
+    pub(crate) fn intercept(call: Call) -> Option<Fault> {
+        let nth = COUNTS.with(|counts| {
+            let count = &counts[call as usize];
+            count.set(count.get() + 1);
+            count.get()
+        });
+        RULES.with(|rules| {
+            let rules = rules.borrow();
+            rules
+                .iter()
+                .find(|rule| {
+                    rule.call == call && nth >= rule.first && nth - rule.first < rule.times
+                })
+                .map(|rule| rule.fault)
+        })
+    }
+}

@@ -1,0 +1,22 @@
+//! The kernel, made small: selectors, notifiers, clocks and sockets for the `mainspring` loop.
+//!
+//! *Role.* All system calls of mainspring live here, and EINTR is decided here, call by call. This
+//! crate knows no futures and no wakers; `mainspring` above it names no operating system.
+//!
+//! *Map.* [`event`] is the vocabulary and [`backend`] the contract of a selector; [`selector`] picks
+//! the target's own backend; [`notify`] wakes a waiting selector; [`clock`] reads the time; [`fd`]
+//! owns a descriptor; [`socket`] makes and drives sockets; [`fault`] makes any of it fail on demand.
+
+pub mod backend;
+pub mod clock;
+pub mod event;
+pub mod fault;
+pub mod fd;
+pub mod notify;
+pub mod selector;
+pub mod socket;
+
+pub use clock::{Clock, Instant};
+pub use event::{Event, Events, Interest, Ready, Token};
+pub use fd::Fd;
+pub use selector::{BackendKind, Selector};

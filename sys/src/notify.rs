@@ -1,0 +1,85 @@
+//! Wakes a waiting selector, from any thread and from a signal handler.
+//!
+//! *Role.* A backend makes one [`Notifier`] for itself, watches its receiving side under
+//! [`Token::NOTIFY`](crate::event::Token::NOTIFY), and swallows its reports inside `wait`. The loop's
+//! counted block keeps the clone that other threads use.
+//!
+//! *Model.* The descriptor behind a notifier is counted: it closes with the last clone, not with the
+//! selector. A wake that comes late, from a thread that never heard of the loop's end, is written
+//! into an object nobody reads, and never into a stranger's file that got the same number.
+//!
+//! ```text
+//!   notify() ──► eventfd counter / pipe / EVFILT_USER trigger ──► wait() returns, drains if it must
+//! ```
+//!
+//! *Cost.* One system call per `notify`. Whether it is needed at all is the caller's flag to tell
+//! (the sleep flag in `task/inbox.rs`).
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) mod eventfd;
+pub(crate) mod pipe;
+#[cfg(any(
+    target_vendor = "apple",
+    target_os = "freebsd",
+    target_os = "netbsd",
+    target_os = "openbsd",
+    target_os = "dragonfly"
+))]
+pub(crate) mod user_event;
+
+use std::io;
+use std::sync::Arc;
+
+/// Makes the current or the next `wait` of its selector return (clause B10).
+///
+/// It coalesces, never blocks, allocates nothing and takes no lock, so a signal handler may call it.
+#[derive(Clone, Debug)]
+pub struct Notifier(Arc<Mechanism>);
+
+#[derive(Debug)]
+pub(crate) enum Mechanism {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    EventFd(eventfd::EventFd),
+    // Where the system has something better, a pipe is the fallback and may never be built.
+    #[allow(dead_code)]
+    Pipe(pipe::Pipe),
+    #[cfg(any(
+        target_vendor = "apple",
+        target_os = "freebsd",
+        target_os = "netbsd",
+        target_os = "openbsd",
+        target_os = "dragonfly"
+    ))]
+    UserEvent(user_event::UserEvent),
+}
+
+impl Notifier {
+    pub(crate) fn new(mechanism: Mechanism) -> Notifier {
+        Notifier(Arc::new(mechanism))
+    }
+
+    pub(crate) fn mechanism(&self) -> &Mechanism {
+        &self.0
+    }
+
+    /// Wakes the selector. A full counter or pipe is success: a wake is already under way.
+    ///
+    /// # Errors
+    /// Only what can't happen to a live object, such as EBADF after somebody closed our descriptor
+    /// by its number.
+    pub fn notify(&self) -> io::Result<()> {
+        crate::fault::check(crate::fault::Call::Notify, 8).and_then(|_| match &*self.0 {
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            Mechanism::EventFd(eventfd) => eventfd.notify(),
+            Mechanism::Pipe(pipe) => pipe.notify(),
+            #[cfg(any(
+                target_vendor = "apple",
+                target_os = "freebsd",
+                target_os = "netbsd",
+                target_os = "openbsd",
+                target_os = "dragonfly"
+            ))]
+            Mechanism::UserEvent(user_event) => user_event.notify(),
+        })
+    }
+}

@@ -1,0 +1,85 @@
+//! A notifier over a pipe: one byte written, read off by the loop. It works on every Unix.
+//!
+//! *Model.* Both ends are non-blocking and close-on-exec. A full pipe refuses the byte with EAGAIN,
+//! which is success: 64 KiB of unread wakes are as good as one. Both ends live in the notifier, so
+//! a late wake after the selector's end neither blocks nor raises SIGPIPE.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::io::Errno;
+
+#[derive(Debug)]
+pub(crate) struct Pipe {
+    reader: OwnedFd,
+    writer: OwnedFd,
+}
+
+impl Pipe {
+    pub(crate) fn new() -> io::Result<Pipe> {
+        let (reader, writer) = open()?;
+        Ok(Pipe { reader, writer })
+    }
+
+    /// Writes one byte. EINTR is retried: nothing was written.
+    pub(crate) fn notify(&self) -> io::Result<()> {
+        loop {
+            match rustix::io::write(&self.writer, &[1]) {
+                Ok(_) => return Ok(()),
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => return Ok(()),
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+    }
+
+    /// Reads until the pipe is empty.
+    pub(crate) fn drain(&self) {
+        let mut bytes = [0; 64];
+        loop {
+            match rustix::io::read(&self.reader, &mut bytes) {
+                Ok(count) if count == bytes.len() => {}
+                Err(Errno::INTR) => {}
+                _ => return,
+            }
+        }
+    }
+}
+
+/// The end that a selector watches.
+impl AsFd for Pipe {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.reader.as_fd()
+    }
+}
+
+#[cfg(not(target_vendor = "apple"))]
+fn open() -> io::Result<(OwnedFd, OwnedFd)> {
+    use rustix::pipe::{PipeFlags, pipe_with};
+    Ok(pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?)
+}
+
+/// macOS has no `pipe2`: the flags come after, and a fork in between leaks two descriptors.
+#[cfg(target_vendor = "apple")]
+fn open() -> io::Result<(OwnedFd, OwnedFd)> {
+    let (reader, writer) = rustix::pipe::pipe()?;
+    for end in [&reader, &writer] {
+        rustix::io::ioctl_fioclex(end)?;
+        rustix::io::ioctl_fionbio(end, true)?;
+    }
+    Ok((reader, writer))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hz_a21_a_full_pipe_is_a_wake_under_way() {
+        let pipe = Pipe::new().unwrap();
+        while rustix::io::write(&pipe.writer, &[1; 4096]).is_ok() {}
+        pipe.notify().unwrap();
+        pipe.drain();
+        assert_eq!(rustix::io::read(&pipe.reader, &mut [0; 1]), Err(Errno::AGAIN));
+    }
+}
