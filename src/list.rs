@@ -66,6 +66,9 @@ mod queue;
 mod ring;
 mod sort;
 
+#[cfg(test)]
+mod tests;
+
 use std::cell::Cell;
 use std::marker::PhantomPinned;
 use std::pin::Pin;

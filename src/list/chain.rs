@@ -24,6 +24,11 @@
 //!
 //! Its head is two words, and its tail, which the second word pays for, has no use here.
 
+#![expect(
+    unsafe_code,
+    reason = "nodes and head point at each other; CHAIN-1 and LIST-1 to LIST-6 say why that is sound"
+)]
+
 use std::cell::Cell;
 use std::marker::{PhantomData, PhantomPinned};
 use std::pin::Pin;
@@ -62,6 +67,13 @@ impl ChainLinks {
     fn reset(&self) {
         self.pprev.set(ptr::null());
         self.next.set(ptr::null());
+    }
+
+    /// Asserts CHAIN-1 for a node that is linked.
+    #[cfg(test)]
+    pub(super) fn check(&self) {
+        // SAFETY: linked, so the cell before is alive (LIST-2).
+        assert!(ptr::eq(unsafe { (*self.pprev.get()).get() }, self));
     }
 }
 

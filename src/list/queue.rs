@@ -18,6 +18,11 @@
 //! - **QUEUE-1, the ends belong to the head.** `first` is null or a node whose `prev` is `EDGE`, `last`
 //!   is null or a node whose `next` is `EDGE`; both are null or neither is. No two queues share a node.
 
+#![expect(
+    unsafe_code,
+    reason = "nodes point at each other; QUEUE-1 and LIST-1 to LIST-6 say why that is sound"
+)]
+
 use std::cell::Cell;
 use std::marker::PhantomData;
 use std::pin::Pin;
@@ -180,6 +185,12 @@ impl<N: Linked> Queue<N> {
             next: self.first.get(),
             _nodes: PhantomData,
         }
+    }
+
+    /// The first and the last node's links, for the check of QUEUE-1.
+    #[cfg(test)]
+    pub(super) fn ends(&self) -> (*const Links, *const Links) {
+        (self.first.get(), self.last.get())
     }
 }
 

@@ -16,6 +16,11 @@
 //!
 //! `new` returns the head by value, which moves it; the first push sees it pinned.
 
+#![expect(
+    unsafe_code,
+    reason = "nodes and sentinel point at each other; RING-1 and LIST-1 to LIST-6 say why that is sound"
+)]
+
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::ptr::{self, NonNull};

@@ -20,6 +20,11 @@
 //! One walk if the ring is sorted already, which a slot whose timers were armed with one duration always
 //! is. O(n log n) otherwise; 256 bytes of stack.
 
+#![expect(
+    unsafe_code,
+    reason = "rewires the nodes of a ring; LIST-2 and LIST-3 say why that is sound"
+)]
+
 use std::pin::Pin;
 use std::ptr;
 
