@@ -1,0 +1,94 @@
+# Everything that is done to this tree, by the same names on every machine and in CI.
+# Written for any make: GNU's (also the old one of macOS) and those of the BSDs.
+
+# CI builds what Cargo.lock says; elsewhere cargo may write it.
+CARGO_TEST = cargo test $${CI:+--locked}
+# Builds with other flags have their own folders, or each would throw away the others' work.
+BUILT = $${CARGO_TARGET_DIR:-target}
+# This machine's own target: with --target, flags do not reach build scripts.
+HOST = $$(rustc -vV | sed -n 's/^host: //p')
+# Sanitizers and Miri are nightly's. Without it, sanitizers run on the stable toolchain, unlocked.
+HAS_NIGHTLY = RUSTUP_AUTO_INSTALL=0 cargo +nightly --version >/dev/null 2>&1
+UNSTABLE_CARGO = if $(HAS_NIGHTLY); then nightly=+nightly; else nightly=; export RUSTC_BOOTSTRAP=1; fi; cargo $$nightly
+
+.PHONY: help test test-native test-poll test-lean run hazards loom asan tsan miri targets msrv deps \
+	bench-smoke bench bench-callgrind fmt lint doc soak ci
+
+help: ## this list
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1|\2/p' Makefile | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
+
+test: test-native test-poll test-lean ## everything that a change must pass, on both backends
+
+test-native: ## all tests on this system's own selector (epoll or kqueue)
+	$(CARGO_TEST) --workspace --features sim
+
+test-poll: ## all tests on poll(2)
+	CARGO_TARGET_DIR="$(BUILT)/poll" RUSTFLAGS='--cfg mainspring_backend="poll"' \
+		$(CARGO_TEST) --workspace --features sim
+
+test-lean: ## unit tests without the records of feature `inspect`
+	$(CARGO_TEST) --no-default-features --features sim --lib
+
+run: ## the example that shows the main job
+	cargo run --release --example main_job
+
+hazards: ## which hazards are covered by a test, and which are open
+	@.ci/hazards
+
+loom: ## every interleaving of the parts that several threads touch
+	@export CARGO_TARGET_DIR="$(BUILT)/loom" RUSTFLAGS='--cfg mainspring_loom'; \
+	export LOOM_MAX_PREEMPTIONS="$${LOOM_MAX_PREEMPTIONS:-3}"; \
+	set -x; \
+	$(CARGO_TEST) --release --lib loom -- --list | grep ': test$$' >/dev/null || { echo 'loom: no models found' >&2; exit 1; }; \
+	$(CARGO_TEST) --release --lib loom
+
+asan: ## all tests but the doc tests under AddressSanitizer, blocks from malloc
+	@export CARGO_TARGET_DIR="$(BUILT)/asan" RUSTFLAGS='-Zsanitizer=address --cfg mainspring_malloc'; \
+	export ASAN_OPTIONS="$${ASAN_OPTIONS:-detect_stack_use_after_return=1}"; \
+	$(UNSTABLE_CARGO) test $${CI:+--locked} --workspace --features sim --lib --tests --target "$(HOST)"
+
+tsan: ## wake-ups from other threads under ThreadSanitizer
+	@export CARGO_TARGET_DIR="$(BUILT)/tsan"; \
+	export RUSTFLAGS='-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer --cfg mainspring_malloc'; \
+	$(UNSTABLE_CARGO) test $${CI:+--locked} --features sim --test tsan_wakes --target "$(HOST)"
+
+miri: ## the structures and tasks under Miri (needs nightly with the component miri)
+	CARGO_TARGET_DIR="$(BUILT)/miri" cargo +nightly miri test $${CI:+--locked} --features sim --lib -- \
+		list:: slab:: wheel:: task::
+
+targets: ## type-check for every system that is supported
+	.ci/cross-check.sh .
+	.ci/cross-check.sh . --cfg 'mainspring_backend="poll"' -t x86_64-unknown-linux-gnu,x86_64-apple-darwin
+	.ci/cross-check.sh . --cfg 'mainspring_backend="kqueue"' \
+		-t x86_64-unknown-freebsd,x86_64-unknown-netbsd,x86_64-unknown-openbsd,x86_64-unknown-dragonfly
+
+msrv: ## type-check with the oldest Rust that is supported
+	.ci/cross-check.sh . --msrv
+
+deps: ## what a user of the crate has to build, and no more
+	@.ci/deps
+
+bench-smoke: ## every benchmark once, to see that it runs
+	cargo bench $${CI:+--locked} --workspace --bench '*' -- --test
+
+bench: ## every benchmark, measured
+	cargo bench --workspace --bench '*'
+
+bench-callgrind: ## instructions per operation, counted
+	benches/callgrind/run.sh
+
+fmt: ## the formatting is cargo fmt's
+	cargo fmt --all --check
+
+lint: ## clippy, warnings are errors
+	cargo clippy $${CI:+--locked} --workspace --all-targets --features sim -- -D warnings
+	cargo clippy $${CI:+--locked} --workspace --lib --no-default-features -- -D warnings
+
+doc: ## the documentation builds, warnings are errors
+	RUSTDOCFLAGS='-D warnings' cargo doc $${CI:+--locked} --workspace --no-deps --all-features
+
+soak: ## the tests with their large repetition counts; takes hours
+	MAINSPRING_SOAK=1 cargo test --release --workspace --features sim -- --include-ignored
+
+ci: ## what CI runs, on this machine
+	bash .ci/run
