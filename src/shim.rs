@@ -1,0 +1,57 @@
+//! Atomics, cells and thread-locals, under one name for real builds and for loom models.
+//!
+//! *Role.* Everything in [`crate::task`] that more than one thread can touch is built from these
+//! names, so that the loom models in `task/models.rs` run the shipped types and not a copy. Under
+//! `--cfg mainspring_loom` they are loom's; else they are std's and cost nothing.
+
+pub(crate) use imp::*;
+
+#[cfg(not(mainspring_loom))]
+mod imp {
+    pub(crate) use std::cell::Cell;
+    pub(crate) use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU8, AtomicU32};
+
+    /// What rings a sleeping loop: the selector's notifier.
+    pub(crate) use mainspring_sys::notify::Notifier as Bell;
+
+    /// A thread-local without a destructor, so that it works until the thread's very end (hz_a34).
+    macro_rules! thread_word {
+        ($(#[$meta:meta])* static $name:ident: $type:ty = $init:expr) => {
+            std::thread_local! { $(#[$meta])* static $name: $type = const { $init } }
+        };
+    }
+    pub(crate) use thread_word;
+}
+
+#[cfg(mainspring_loom)]
+mod imp {
+    pub(crate) use loom::cell::Cell;
+    pub(crate) use loom::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU8, AtomicU32};
+
+    /// loom's stand-in for a notifier: a binary event that a model's loop waits on.
+    #[derive(Clone, Debug)]
+    pub(crate) struct Bell(loom::sync::Arc<loom::sync::Notify>);
+
+    impl Bell {
+        pub(crate) fn new() -> Bell {
+            Bell(loom::sync::Arc::new(loom::sync::Notify::new()))
+        }
+
+        pub(crate) fn notify(&self) -> std::io::Result<()> {
+            self.0.notify();
+            Ok(())
+        }
+
+        /// The model's `wait`: returns after at least one `notify`.
+        pub(crate) fn wait(&self) {
+            self.0.wait();
+        }
+    }
+
+    macro_rules! thread_word {
+        ($(#[$meta:meta])* static $name:ident: $type:ty = $init:expr) => {
+            loom::thread_local! { $(#[$meta])* static $name: $type = $init }
+        };
+    }
+    pub(crate) use thread_word;
+}

@@ -1,0 +1,365 @@
+//! The loop's counted block: what tasks and wakers of one loop share, and what outlives the loop for
+//! as long as any of them does.
+//!
+//! *Role.* The event loop owns one; each task block, and each `Handle`, holds a share. A waker reaches
+//! it through its task's header: the ready queue if it runs on the loop's own thread, else the inbox.
+//!
+//! *Model.*
+//!
+//! ```text
+//!   event loop ───┐            ┌─ loop's thread only: ready, owned, current, budget, free, ids
+//!   task block ───┼─► Core ────┤
+//!   Handle     ───┘            └─ every thread: inbox (with sleep flag and notifier), counts, id
+//! ```
+//!
+//! *Own thread* means: the loop that is entered on this thread is this very block ([`Core::is_current`]).
+//! The address may stand for the loop, because it can't be used again while a task block that is
+//! compared with it lives (decision 0002). The thread-local is a bare word without a destructor, so
+//! that a waker works until the thread's last breath (hz_a34).
+//!
+//! # Invariants
+//!
+//! - **CORE-1** A `Core` never moves, and lives while its count says so.
+//! - **CORE-2** The fields under "loop's thread" are touched by the loop's thread alone.
+//! - **CORE-3** After [`Core::close`] nothing is queued, owned or in the inbox, and nothing will be.
+#![expect(unsafe_code, reason = "the counted block and its thread-local pointer")]
+
+use std::pin::Pin;
+use std::ptr::{self, NonNull};
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+
+use super::block::FreeLists;
+use super::count::{BiasedCount, OnRelease};
+use super::inbox::Inbox;
+use super::queue::ReadyQueue;
+use super::raw::{Header, TaskRef};
+use super::wait::Waiter;
+use crate::list::Ring;
+use crate::shim::{AtomicU32, Bell, Cell, thread_word};
+
+/// How many completed operations of our own resources one poll may make before it must yield.
+pub(crate) const BUDGET: u32 = 128;
+
+/// Ids are handed to loops in ranges of this many, so that an id names one task of the process.
+const ID_RANGE: u64 = 1 << 16;
+
+static NEXT_LOOP_ID: AtomicU64 = AtomicU64::new(1);
+static NEXT_ID_RANGE: AtomicU64 = AtomicU64::new(1);
+
+thread_word! {
+    /// The loop that is entered on this thread, or null.
+    static CURRENT: Cell<*const Core> = Cell::new(ptr::null())
+}
+
+pub(crate) struct Core {
+    // The loop's thread.
+    pub(crate) ready: ReadyQueue,
+    /// The task whose future is being polled or dropped, or null.
+    pub(crate) current: Cell<*const Header>,
+    /// What is left of [`BUDGET`] for the poll that is under way.
+    pub(crate) budget: Cell<u32>,
+    /// Counts ticks; wait nodes note since which one they wait.
+    pub(crate) tick: Cell<u32>,
+    pub(crate) free: FreeLists,
+    /// Every unfinished task, in spawn order.
+    owned: Ring<Header>,
+    next_id: Cell<u64>,
+    id_range_end: Cell<u64>,
+    /// No task is started any more.
+    closing: Cell<bool>,
+    // Every thread.
+    pub(crate) inbox: Inbox,
+    handles: AtomicU32,
+    id: u64,
+    count: BiasedCount,
+}
+
+// SAFETY: other threads touch only the second group of fields (CORE-2), all of them made for it.
+unsafe impl Sync for Core {}
+// SAFETY: a `Core` is made and closed on the loop's thread, but may be *freed* on any: by then the
+// queue, the owned list and the inbox are empty (CORE-3), and what is left (free blocks, the
+// notifier) belongs to no thread.
+unsafe impl Send for Core {}
+
+/// A counted pointer to a [`Core`], good on any thread.
+pub(crate) struct CoreRef(NonNull<Core>);
+
+// SAFETY: it gives access to the fields that are `Sync`, and its count is atomic.
+unsafe impl Send for CoreRef {}
+// SAFETY: as above.
+unsafe impl Sync for CoreRef {}
+
+impl Core {
+    fn new(bell: Bell) -> Core {
+        Core {
+            ready: ReadyQueue::new(),
+            current: Cell::new(ptr::null()),
+            budget: Cell::new(BUDGET),
+            tick: Cell::new(0),
+            free: FreeLists::new(),
+            owned: Ring::new(),
+            next_id: Cell::new(0),
+            id_range_end: Cell::new(0),
+            closing: Cell::new(false),
+            inbox: Inbox::new(bell),
+            handles: AtomicU32::new(0),
+            id: NEXT_LOOP_ID.fetch_add(1, Relaxed),
+            count: BiasedCount::new(1),
+        }
+    }
+
+    /// The loop's number, never used twice in a process.
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// Whether this loop is entered on this thread. One thread-local load.
+    #[inline]
+    pub(crate) fn is_current(&self) -> bool {
+        CURRENT.with(|current| ptr::eq(current.get(), self))
+    }
+
+    /// Makes `core` this thread's loop until [`Core::leave`].
+    pub(crate) fn enter(&self) {
+        CURRENT.with(|current| {
+            debug_assert!(current.get().is_null());
+            current.set(self);
+        });
+    }
+
+    /// No loop is entered on this thread any more.
+    pub(crate) fn leave() {
+        CURRENT.with(|current| current.set(ptr::null()));
+    }
+
+    /// Runs `f` with the loop entered on this thread, if there is one.
+    #[inline]
+    pub(crate) fn with_current<R>(f: impl FnOnce(Option<&Core>) -> R) -> R {
+        let core = CURRENT.with(Cell::get);
+        // SAFETY: CORE-1; whoever entered the loop keeps its share until it left.
+        f(unsafe { core.as_ref() })
+    }
+
+    /// The task that is being polled, if any.
+    #[inline]
+    pub(crate) fn current_task(&self) -> Option<TaskRef> {
+        let current = self.current.get();
+        // SAFETY: RAW-2, a task that runs holds the loop's reference.
+        (!current.is_null()).then(|| unsafe { TaskRef::from_ptr(current) })
+    }
+
+    /// Where unfinished tasks stand, in spawn order.
+    pub(crate) fn owned(&self) -> Pin<&Ring<Header>> {
+        // SAFETY: CORE-1, a core never moves.
+        unsafe { Pin::new_unchecked(&self.owned) }
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.get()
+    }
+
+    pub(crate) fn next_task_id(&self) -> u64 {
+        let id = self.next_id.get();
+        if id == self.id_range_end.get() {
+            let first = NEXT_ID_RANGE.fetch_add(ID_RANGE, Relaxed);
+            self.next_id.set(first + 1);
+            self.id_range_end.set(first + ID_RANGE);
+            return first;
+        }
+        self.next_id.set(id + 1);
+        id
+    }
+
+    /// Takes one unit of the poll's budget; `false`: there is none left, yield.
+    #[inline]
+    pub(crate) fn spend(&self) -> bool {
+        let left = self.budget.get();
+        if left == 0 {
+            return false;
+        }
+        self.budget.set(left - 1);
+        true
+    }
+
+    /// Queues `task` for the loop's thread, also while the loop is not entered: then somebody who
+    /// embeds the loop may be waiting for its descriptor, so a sleeping loop is rung.
+    #[inline]
+    pub(crate) fn push_ready(&self, task: TaskRef) {
+        self.ready.push(task);
+        if !self.is_current() {
+            self.inbox.ring();
+        }
+    }
+
+    /// Step 1 of the tick: what other threads woke joins the ready queue, in their order.
+    #[inline]
+    pub(crate) fn collect_remote_wakes(&self) {
+        if self.inbox.is_empty() {
+            return;
+        }
+        for task in self.inbox.take() {
+            self.collect(task);
+        }
+    }
+
+    /// Empties the loop, and gives back its share (CORE-3). The loop must be entered, so that what
+    /// the futures' destructors wake and spawn finds it.
+    ///
+    /// Idempotent. From here on a spawn gives a task that is aborted already.
+    pub(crate) fn close(&self) {
+        debug_assert!(self.is_current());
+        self.closing.set(true);
+        self.drop_all_tasks();
+        for task in self.inbox.close() {
+            self.collect(task);
+        }
+        self.drop_all_tasks();
+    }
+
+    /// Drops every future, in spawn order; what is spawned meanwhile is refused.
+    fn drop_all_tasks(&self) {
+        while let Some(header) = self.owned().first() {
+            // SAFETY: RAW-2, an owned task is unfinished, so the loop's reference keeps it.
+            unsafe { TaskRef::from_listed(header) }.drop_for_close(self);
+        }
+        while let Some(task) = self.ready.pop() {
+            task.release_popped();
+        }
+    }
+
+    /// How many tasks are unfinished. O(n).
+    pub(crate) fn task_count(&self) -> usize {
+        self.tasks().count()
+    }
+
+    /// A share for a block allocated on the loop's thread.
+    #[inline]
+    pub(crate) fn acquire_local(&self) {
+        self.count.acquire_local();
+    }
+
+    /// A share for a block or a handle made on any thread.
+    pub(crate) fn acquire_shared(&self) {
+        self.count.acquire_shared();
+    }
+
+    /// Gives back a share, on the loop's thread, before the close.
+    #[inline]
+    pub(crate) fn release_local(&self) {
+        self.count.release_local();
+    }
+
+    /// Gives back a share, on any thread.
+    ///
+    /// # Safety
+    /// The caller has a share, and does not use the block through it afterwards.
+    pub(crate) unsafe fn release_shared(core: NonNull<Core>) {
+        // SAFETY: the caller's share keeps the block until here.
+        match unsafe { core.as_ref() }.count.release_shared() {
+            OnRelease::Keep => {}
+            // SAFETY: the last share is gone; the block came out of a `Box` (`Core::new`).
+            OnRelease::Free => drop(unsafe { Box::from_raw(core.as_ptr()) }),
+        }
+    }
+
+    /// How many `Handle`s exist.
+    pub(crate) fn handle_count(&self) -> u32 {
+        self.handles.load(Acquire)
+    }
+
+    /// Whether every waker of every task is accounted for: the loop's reference, the join handle,
+    /// the wakers that wait in other tasks' join slots. A clone anywhere else may wake us yet.
+    pub(crate) fn all_wakers_are_known(&self) -> bool {
+        let mut in_slots = std::collections::HashMap::new();
+        for task in self.tasks() {
+            if let Some(joiner) = task.joiner_task() {
+                *in_slots.entry(joiner).or_insert(0) += 1;
+            }
+        }
+        self.tasks().all(|task| {
+            let slots = in_slots.get(&task.address()).copied().unwrap_or(0);
+            task.references_are_known(slots)
+        })
+    }
+
+    /// What each unfinished task waits for: its own line, then one for each wait.
+    pub(crate) fn describe_tasks(&self) -> String {
+        let mut text = String::new();
+        for task in self.tasks() {
+            text.push_str(&format!("\n  {}", task.describe()));
+            for wait in Waiter::describe_all(task.waits()) {
+                text.push_str(&format!("\n    waits for {wait}"));
+            }
+            for joined in self.tasks().filter(|t| t.joiner_task() == Some(task.address())) {
+                text.push_str(&format!("\n    waits for the end of {}", joined.describe()));
+            }
+        }
+        text
+    }
+
+    /// The unfinished tasks. No user code runs while the walk is used, so none of them goes.
+    fn tasks(&self) -> impl Iterator<Item = TaskRef> + '_ {
+        // SAFETY: nobody is linked or unlinked during the walks of this file.
+        let headers = unsafe { self.owned().iter() };
+        // SAFETY: RAW-2, an owned task lives.
+        headers.map(|header| unsafe { TaskRef::from_listed(header) })
+    }
+}
+
+/// The event loop's own share, on the loop's thread; its drop ends the loop's part in the block.
+pub(crate) struct Owner(NonNull<Core>);
+
+impl Owner {
+    pub(crate) fn new(bell: Bell) -> Owner {
+        Owner(NonNull::from(Box::leak(Box::new(Core::new(bell)))))
+    }
+}
+
+impl std::ops::Deref for Owner {
+    type Target = Core;
+
+    #[inline]
+    fn deref(&self) -> &Core {
+        // SAFETY: CORE-1, this share keeps the block.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        debug_assert!(self.inbox.is_closed(), "the event loop closes its core before it goes");
+        // Blocks that other threads or join handles still hold are counted by the shared half now.
+        self.count.merge(1);
+        // SAFETY: the loop's own share, given back once.
+        unsafe { Core::release_shared(self.0) };
+    }
+}
+
+impl CoreRef {
+    /// A share of `core`, counted among its handles.
+    pub(crate) fn new_handle(core: &Core) -> CoreRef {
+        core.acquire_shared();
+        core.handles.fetch_add(1, Relaxed);
+        CoreRef(NonNull::from(core))
+    }
+}
+
+impl std::ops::Deref for CoreRef {
+    type Target = Core;
+
+    fn deref(&self) -> &Core {
+        // SAFETY: CORE-1, this share keeps the block.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl Drop for CoreRef {
+    fn drop(&mut self) {
+        self.handles.fetch_sub(1, Release);
+        // The last handle may have been all that a sleeping loop waited for: it looks again.
+        self.inbox.ring();
+        // SAFETY: this share, given back once.
+        unsafe { Core::release_shared(self.0) };
+    }
+}

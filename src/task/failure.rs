@@ -1,0 +1,53 @@
+//! Failure is never silent: where a panic goes that nobody can fetch any more.
+//!
+//! *Role.* [`super::raw`] calls it when a task panicked and its handle is gone, and when user code
+//! that must not fail (a foreign waker, a destructor) panics inside the loop.
+//!
+//! *Model.* One line on standard error, with the task's name and the line that spawned it. The
+//! panic's own message was printed before by the process's panic hook.
+
+use std::any::Any;
+use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::raw::TaskRef;
+
+/// What a panic carries.
+pub(crate) type Payload = Box<dyn Any + Send + 'static>;
+
+/// The text of a panic, if it is one of the two types that `panic!` makes.
+pub(crate) fn message(payload: &Payload) -> &str {
+    if let Some(text) = payload.downcast_ref::<&'static str>() {
+        text
+    } else if let Some(text) = payload.downcast_ref::<String>() {
+        text
+    } else {
+        "a value that is not a string"
+    }
+}
+
+/// Reports the panic of a task whose handle is gone.
+pub(crate) fn report_task(task: TaskRef, payload: Payload) {
+    write_line(&format!("{} panicked, and nobody awaits it: {}", task.describe(), message(&payload)));
+    drop_quietly(payload);
+}
+
+/// Runs user code that is none of the loop's business to fail: a panic ends here, with a line.
+pub(crate) fn contain(what: &str, f: impl FnOnce()) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(f)) {
+        write_line(&format!("{what} panicked: {}", message(&payload)));
+        drop_quietly(payload);
+    }
+}
+
+/// Drops a panic's payload; its destructor may panic as well, and what *that* carries is leaked.
+pub(crate) fn drop_quietly(payload: Payload) {
+    if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        std::mem::forget(second);
+    }
+}
+
+/// Standard error may be closed; there is nobody else to tell.
+fn write_line(line: &str) {
+    let _ = writeln!(std::io::stderr(), "mainspring: {line}");
+}

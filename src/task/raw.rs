@@ -1,0 +1,559 @@
+//! The task block: its header, and the three functions that run, finish and free it.
+//!
+//! *Role.* The half of the block that does not depend on the future's type ([`super::stage`] is the
+//! other). `spawn` makes a block; the tick pops it from the ready queue and calls [`TaskRef::run`];
+//! wakers ([`super::waker`]) and join handles ([`super::join`]) hold references to it.
+//!
+//! *Model.* One allocation. What a switch or a finish touches is in the first 64 bytes.
+//!
+//! ```text
+//!    0 vtable      8 core       16 ready next   24 state, class, cause, remote
+//!   28 count (local, shared)    36 polls        40 waits     48 owned prev, next
+//!   64 joiner (waker)           80 inbox next   88 id        96 record      120 future | output | panic
+//! ```
+//!
+//! *References.* The loop has one from spawn until the task is finished and out of the ready queue;
+//! the join handle has one; an inbox entry has one; each waker has one. A bare pointer in a wait
+//! node has none: [`super::wait`] says why it needs none.
+//!
+//! # Invariants
+//!
+//! - **RAW-1** A `TaskRef` is a pointer, not a reference count: whoever makes one from a pointer
+//!   knows which reference keeps the block while it is used.
+//! - **RAW-2** An unfinished task holds the loop's reference, and stands in the owned list.
+//! - **RAW-3** The stage holds the future until the task is done; then what [`Ending`] says, until
+//!   that is taken. Only [`State`]'s transitions decide which, so each is dropped exactly once.
+//! - **RAW-4** The future never moves: it is written into the block once and dropped there.
+//! - **RAW-5** Future and result are touched on the loop's thread only; other threads touch `vtable`,
+//!   `core`, `remote`, the shared count and the inbox link.
+//!
+//! *Cost.* Spawn, poll, wake and join are O(1), with no atomic read-modify-write on the loop's own
+//! thread, and one allocation, which is recycled ([`super::block`]).
+//!
+//! *Why not `Rc<RefCell<dyn Future>>`.* A second pointer per task, a borrow flag per poll, and a
+//! waker that is unsound as soon as it is cloned to another thread.
+#![expect(unsafe_code, reason = "the task's layout and its vtable")]
+
+use std::alloc::Layout;
+use std::future::Future;
+use std::mem::offset_of;
+use std::panic::Location;
+use std::pin::Pin;
+use std::ptr::{self, NonNull};
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering::Relaxed;
+use std::task::{Context, Waker};
+
+use super::block;
+use super::core::{BUDGET, Core};
+use super::count::{BiasedCount, OnRelease};
+use super::failure::{self, Payload};
+use super::record::{Record, SpawnMeta};
+use super::stage::{Block, Polled, Vtable, VtableOf};
+use super::state::{AfterPoll, Ending, OnAbort, OnDetach, OnDone, OnRun, Remote, State};
+use super::wait::Waiter;
+use super::waker;
+use crate::list::{Chain, Linked, Links, Ring};
+use crate::shim::{AtomicPtr, Cell};
+
+/// What a block begins with, whatever its future is.
+#[repr(C)]
+pub(crate) struct Header {
+    vtable: &'static Vtable,
+    core: NonNull<Core>,
+    pub(crate) ready_next: Cell<*const Header>,
+    pub(crate) state: State,
+    pub(crate) remote: Remote,
+    pub(crate) count: BiasedCount,
+    /// Part of the record, here because there is room and each poll counts; single writer.
+    polls: AtomicU32,
+    /// What this task waits for now.
+    waits: Chain<Waiter>,
+    owned: Links,
+    joiner: Cell<Option<Waker>>,
+    pub(crate) inbox_next: AtomicPtr<Header>,
+    id: Cell<u64>,
+    record: Record,
+}
+
+// SAFETY: LIST's contract: the offset is that of the one `Links` field; a header never moves
+// (RAW-4), and is unlinked in `finish`, before its block can be freed (RAW-2).
+unsafe impl Linked for Header {
+    const OFFSET: usize = offset_of!(Header, owned);
+}
+
+/// A pointer to a task's block (RAW-1).
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TaskRef(NonNull<Header>);
+
+/// Where a new task comes from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    /// The loop's thread: queued at once, with a join handle.
+    Local,
+    /// Any thread: it waits in the inbox to be adopted, without a handle.
+    Foreign,
+}
+
+impl Core {
+    /// A new task at the back of the ready queue; the caller gets the join handle's reference. A
+    /// loop that is closing drops the future at once, and the task is done, aborted.
+    ///
+    /// # Safety
+    /// Called on the loop's thread. If `F` or its output borrows, the caller sees to it that the
+    /// task is done, and its output taken or discarded, before the borrow ends.
+    #[inline]
+    pub(crate) unsafe fn spawn<F: Future>(&self, future: F, meta: SpawnMeta) -> TaskRef {
+        let block = self.free.take(Layout::new::<Block<F>>());
+        self.acquire_local();
+        // SAFETY: the block is new and has the layout.
+        let task = unsafe { TaskRef::write(self, block, future, meta, Origin::Local) };
+        task.header().id.set(self.next_task_id());
+        task.header().record.adopt(self);
+        // SAFETY: RAW-4, headers don't move; it is unlinked in `finish`.
+        self.owned().push_back(unsafe { Pin::new_unchecked(task.header()) });
+        if self.is_closing() {
+            task.drop_for_close(self);
+            task.release_popped();
+        } else {
+            self.push_ready(task);
+        }
+        task
+    }
+
+    /// A new task, made on any thread, for [`super::inbox::Inbox::push`]; the caller gets the entry's
+    /// reference. The task has no join handle.
+    pub(crate) fn make_foreign<F>(&self, future: F, meta: SpawnMeta) -> TaskRef
+    where
+        F: Future + 'static,
+    {
+        let block = block::allocate(Layout::new::<Block<F>>());
+        self.acquire_shared();
+        // SAFETY: the block is new and has the layout.
+        unsafe { TaskRef::write(self, block, future, meta, Origin::Foreign) }
+    }
+
+    /// An inbox entry arrives: a wake, or a task to adopt. Takes the entry's reference.
+    pub(crate) fn collect(&self, task: TaskRef) {
+        let header = task.header();
+        header.remote.transition_to_collected();
+        if header.id.get() == 0 {
+            // The entry's reference becomes the loop's.
+            header.id.set(self.next_task_id());
+            header.record.adopt(self);
+            // SAFETY: RAW-4, headers don't move; it is unlinked in `finish`.
+            self.owned().push_back(unsafe { Pin::new_unchecked(header) });
+            if self.is_closing() {
+                task.drop_for_close(self);
+            } else {
+                waker::wake_task(task);
+            }
+            return;
+        }
+        waker::wake_task(task);
+        task.release();
+    }
+}
+
+impl TaskRef {
+    /// Fills a new block.
+    ///
+    /// # Safety
+    /// `block` has room and alignment for `Block<F>`, and nobody else uses it. It comes with a share
+    /// of `core`.
+    #[inline]
+    unsafe fn write<F: Future>(
+        core: &Core,
+        block: NonNull<u8>,
+        future: F,
+        meta: SpawnMeta,
+        origin: Origin,
+    ) -> TaskRef {
+        let (state, remote, references) = match origin {
+            Origin::Local => (State::new_queued(), Remote::new(), 2),
+            Origin::Foreign => (State::new_foreign(), Remote::new_notified(), 1),
+        };
+        let header = Header {
+            vtable: &VtableOf::<F>::VTABLE,
+            core: NonNull::from(core),
+            ready_next: Cell::new(ptr::null()),
+            state,
+            remote,
+            count: BiasedCount::new(references),
+            polls: AtomicU32::new(0),
+            waits: Chain::new(),
+            owned: Links::new(),
+            joiner: Cell::new(None),
+            inbox_next: AtomicPtr::new(ptr::null_mut()),
+            id: Cell::new(0),
+            record: Record::new(meta),
+        };
+        let target = block.cast::<Block<F>>().as_ptr();
+        // SAFETY: the caller gives us the block. Field by field, so that the future is copied once.
+        unsafe {
+            (&raw mut (*target).header).write(header);
+            (&raw mut (*target).stage).cast::<F>().write(future);
+        }
+        // The owned list gives back pointers to headers, which `from_listed` makes whole again.
+        let _ = block.as_ptr().expose_provenance();
+        TaskRef(block.cast())
+    }
+
+    /// The task around a header that came out of a list of headers, whose pointer is good for the
+    /// header alone.
+    ///
+    /// # Safety
+    /// RAW-1: a reference keeps the block for as long as the result is used.
+    #[inline]
+    pub(crate) unsafe fn from_listed(header: NonNull<Header>) -> TaskRef {
+        let header = ptr::with_exposed_provenance_mut(header.addr().get());
+        // SAFETY: a live block's address is not null.
+        TaskRef(unsafe { NonNull::new_unchecked(header) })
+    }
+
+    /// # Safety
+    /// RAW-1: a reference keeps the block for as long as the result is used.
+    #[inline]
+    pub(crate) unsafe fn from_ptr(header: *const Header) -> TaskRef {
+        // SAFETY: a live block's address is not null.
+        TaskRef(unsafe { NonNull::new_unchecked(header.cast_mut()) })
+    }
+
+    #[inline]
+    pub(crate) fn as_ptr(self) -> *const Header {
+        self.0.as_ptr()
+    }
+
+    /// The block's address, as a name for the task while it lives.
+    pub(crate) fn address(self) -> usize {
+        self.0.as_ptr() as usize
+    }
+
+    #[inline]
+    pub(crate) fn header<'a>(self) -> &'a Header {
+        // SAFETY: RAW-1.
+        unsafe { self.0.as_ref() }
+    }
+
+    #[inline]
+    pub(crate) fn core<'a>(self) -> &'a Core {
+        // SAFETY: the block's share keeps the core for as long as the block (RAW-1).
+        unsafe { self.header().core.as_ref() }
+    }
+
+    /// The waits of this task, for the node that is about to join or leave them.
+    #[inline]
+    pub(crate) fn waits<'a>(self) -> Pin<&'a Chain<Waiter>> {
+        // SAFETY: RAW-4, headers don't move.
+        unsafe { Pin::new_unchecked(&self.header().waits) }
+    }
+
+    pub(crate) fn id(self) -> u64 {
+        self.header().id.get()
+    }
+
+    /// `task 7 "name" (spawned at file:line:column)`.
+    pub(crate) fn describe(self) -> String {
+        self.header().record.describe(self.id())
+    }
+
+    pub(crate) fn name(self) -> Option<String> {
+        self.header().record.name().map(str::to_owned)
+    }
+
+    pub(crate) fn spawned_at(self) -> Option<&'static Location<'static>> {
+        self.header().record.spawned_at()
+    }
+
+    /// Runs a task that was popped from the ready queue: one poll, or the drop of its future.
+    #[inline]
+    pub(crate) fn run(self, core: &Core) {
+        let header = self.header();
+        match header.state.transition_to_running() {
+            OnRun::Poll => {}
+            OnRun::DropFuture => return self.drop_future_and_finish(core),
+            OnRun::Release => return self.release_popped(),
+        }
+        // A load and a store: nobody else writes.
+        header.polls.store(header.polls.load(Relaxed).wrapping_add(1), Relaxed);
+        core.current.set(self.as_ptr());
+        core.budget.set(BUDGET);
+        let waker = waker::lend(self);
+        // SAFETY: RAW-3, RUNNING was set just now on a task that is not done, so its future is there.
+        let polled = unsafe { (header.vtable.poll)(self, &mut Context::from_waker(&waker)) };
+        match polled {
+            Polled::Pending => match header.state.transition_to_idle() {
+                AfterPoll::Rest => core.current.set(ptr::null()),
+                AfterPoll::DropFuture => self.drop_future_and_finish(core),
+            },
+            Polled::Ready => self.finish(core, Ending::Output),
+            Polled::Panicked(payload) => {
+                // SAFETY: RAW-3, the future is dropped and nothing stands in its place.
+                unsafe { (header.vtable.put_panic)(self, payload) };
+                self.finish(core, Ending::Panic);
+            }
+        }
+    }
+
+    /// The loop closes: whatever the task is doing, its future goes now.
+    pub(crate) fn drop_for_close(self, core: &Core) {
+        match self.header().state.transition_to_closing() {
+            OnRun::DropFuture => {
+                let outer = core.current.get();
+                self.drop_future_and_finish(core);
+                core.current.set(outer);
+            }
+            OnRun::Poll | OnRun::Release => {}
+        }
+    }
+
+    /// Drops an aborted task's future, with the task still running and current, then finishes it.
+    #[cold]
+    fn drop_future_and_finish(self, core: &Core) {
+        core.current.set(self.as_ptr());
+        // SAFETY: RAW-3, RUNNING is set and the task is not done, so the future is there.
+        match unsafe { (self.header().vtable.drop_future)(self) } {
+            Ok(()) => self.finish(core, Ending::Aborted),
+            Err(payload) => {
+                // SAFETY: RAW-3, the future is dropped and nothing stands in its place.
+                unsafe { (self.header().vtable.put_panic)(self, payload) };
+                self.finish(core, Ending::Panic);
+            }
+        }
+    }
+
+    /// The future is dropped, `ending` stands in its place: the task leaves every list, its joiner
+    /// wakes, the counts merge, and the loop's reference goes unless the ready queue still needs it.
+    #[inline]
+    fn finish(self, core: &Core, ending: Ending) {
+        let header = self.header();
+        let on_done = header.state.transition_to_done(ending);
+        // SAFETY: RAW-4, headers don't move.
+        Ring::unlink(unsafe { Pin::new_unchecked(header) });
+        // From here on this task is not current, so no node can link itself to it again ...
+        core.current.set(ptr::null());
+        // ... and no node keeps a bare pointer to it.
+        Waiter::forget_task(self.waits());
+        match on_done {
+            OnDone::WakeJoiner => {
+                if let Some(joiner) = header.joiner.take() {
+                    waker_wake(joiner);
+                }
+            }
+            OnDone::Discard => self.discard(header.state.take_ending()),
+        }
+        header.count.merge(1 + i32::from(header.state.is_joinable()));
+        if !header.state.is_queued() {
+            self.release_shared();
+        }
+    }
+
+    /// The ready queue gives back the loop's reference to a task that finished while it was queued.
+    pub(crate) fn release_popped(self) {
+        if self.header().state.is_done() {
+            self.release_shared();
+        } else {
+            debug_assert!(false, "an unfinished task keeps the loop's reference");
+        }
+    }
+
+    /// One more reference.
+    #[inline]
+    pub(crate) fn acquire(self) {
+        let header = self.header();
+        if self.core().is_current() && !header.state.is_done() {
+            header.count.acquire_local();
+        } else {
+            header.count.acquire_shared();
+        }
+    }
+
+    /// One reference less; the block may be gone afterwards.
+    #[inline]
+    pub(crate) fn release(self) {
+        let header = self.header();
+        if self.core().is_current() && !header.state.is_done() {
+            header.count.release_local();
+        } else {
+            self.release_shared();
+        }
+    }
+
+    /// One reference less, by the shared count; the block may be gone afterwards.
+    #[inline]
+    pub(crate) fn release_shared(self) {
+        match self.header().count.release_shared() {
+            OnRelease::Keep => {}
+            OnRelease::Free => self.free(),
+        }
+    }
+
+    /// Frees the block: on the loop's thread for the next task, elsewhere for the allocator.
+    #[inline]
+    fn free(self) {
+        let header = self.header();
+        let (layout, core) = (header.vtable.layout, header.core);
+        let recycle = self.core().is_current();
+        // SAFETY: the last reference is gone (COUNT-3), and with it future and result (RAW-3: the
+        // loop's reference covers the one, the handle's the other).
+        unsafe { ptr::drop_in_place(self.0.as_ptr()) };
+        let block = self.0.cast();
+        if recycle {
+            // SAFETY: on the loop's thread; the block has this layout and no user; the share of the
+            // core is the block's, and the event loop's own share outlives this call.
+            unsafe { core.as_ref().free.put(block, layout) };
+            // SAFETY: as above.
+            unsafe { core.as_ref() }.release_local();
+        } else {
+            // SAFETY: the block has this layout and no user any more.
+            unsafe { block::free(block, layout) };
+            // SAFETY: the block's own share, not used afterwards.
+            unsafe { Core::release_shared(core) };
+        }
+    }
+
+    /// Drops a result that nobody will fetch; a panic is reported.
+    fn discard(self, ending: Option<Ending>) {
+        match ending {
+            Some(Ending::Output) => failure::contain("a task's output, as it was dropped,", || {
+                // SAFETY: RAW-3, `take_ending` said so just now, and says it once.
+                unsafe { (self.header().vtable.discard_output)(self) }
+            }),
+            Some(Ending::Panic) => {
+                // SAFETY: RAW-3, as above.
+                let payload = unsafe { (self.header().vtable.take_panic)(self) };
+                failure::report_task(self, payload);
+            }
+            Some(Ending::Aborted) | None => {}
+        }
+    }
+
+    /// A task that never got into the inbox: its future is dropped on the thread that made it.
+    pub(crate) fn discard_foreign(self) {
+        // SAFETY: RAW-3, the future is there, for the task never ran; nobody else knows the task.
+        if let Err(payload) = unsafe { (self.header().vtable.drop_future)(self) } {
+            failure::report_task(self, payload);
+        }
+        self.free();
+    }
+
+    // What a join handle does. It lives on the loop's thread, but the loop may not be entered.
+
+    /// Marks and queues; the loop drops the future in its turn.
+    pub(crate) fn abort(self) {
+        match self.header().state.transition_to_aborted() {
+            OnAbort::Push => self.core().push_ready(self),
+            OnAbort::Nothing => {}
+        }
+    }
+
+    /// The join handle goes, and its reference with it.
+    #[inline]
+    pub(crate) fn detach(self) {
+        let header = self.header();
+        match header.state.transition_to_detached() {
+            OnDetach::Discard(ending) => self.discard(Some(ending)),
+            OnDetach::Nothing => {}
+        }
+        if let Some(joiner) = header.joiner.take() {
+            failure::contain("a joiner's waker, as it was dropped,", || drop(joiner));
+        }
+        if header.state.is_done() {
+            self.release_shared();
+        } else {
+            // The handle's reference was made on this thread, so it goes from the local half.
+            header.count.release_local();
+        }
+    }
+
+    /// Whether the future is gone.
+    #[inline]
+    pub(crate) fn is_done(self) -> bool {
+        self.header().state.is_done()
+    }
+
+    /// Which result stands in the block; whoever asks takes it.
+    #[inline]
+    pub(crate) fn take_ending(self) -> Option<Ending> {
+        self.header().state.take_ending()
+    }
+
+    /// Moves the output out.
+    ///
+    /// # Safety
+    /// [`TaskRef::take_ending`] just said `Output`, and `T` is the task's output type.
+    #[inline]
+    pub(crate) unsafe fn take_output<T>(self) -> T {
+        let mut output = std::mem::MaybeUninit::<T>::uninit();
+        let target = NonNull::from(&mut output).cast();
+        // SAFETY: RAW-3 and the caller's promise; the output is written, whole.
+        unsafe {
+            (self.header().vtable.take_output)(self, target);
+            output.assume_init()
+        }
+    }
+
+    /// Moves the panic's payload out.
+    ///
+    /// # Safety
+    /// [`TaskRef::take_ending`] just said `Panic`.
+    pub(crate) unsafe fn take_panic(self) -> Payload {
+        // SAFETY: RAW-3 and the caller's promise.
+        unsafe { (self.header().vtable.take_panic)(self) }
+    }
+
+    /// Keeps the waker of whoever awaits the handle, in place of an earlier one.
+    pub(crate) fn set_joiner(self, waker: &Waker) {
+        let slot = &self.header().joiner;
+        let earlier = slot.take();
+        if let Some(earlier) = earlier {
+            if earlier.will_wake(waker) {
+                slot.set(Some(earlier));
+                return;
+            }
+            // Foreign code may run here and in `clone`; the slot is empty meanwhile, and whole.
+            failure::contain("a joiner's waker, as it was dropped,", || drop(earlier));
+        }
+        let waker = waker.clone();
+        // What that code may have put here meanwhile is older than this poll.
+        drop(slot.replace(Some(waker)));
+    }
+
+    /// The address of the task that awaits this one, if it is one of ours.
+    pub(crate) fn joiner_task(self) -> Option<usize> {
+        let slot = &self.header().joiner;
+        let joiner = slot.take();
+        let task = joiner.as_ref().and_then(waker::task_of);
+        slot.set(joiner);
+        task.map(|header| header as usize)
+    }
+
+    /// Whether nobody holds a reference but the loop, the join handle and `in_slots` join slots.
+    pub(crate) fn references_are_known(self, in_slots: i32) -> bool {
+        let header = self.header();
+        header.count.is_known(1 + i32::from(header.state.is_joinable()) + in_slots)
+    }
+}
+
+/// Wakes a counted waker; ours directly, a foreign one with its panics contained.
+#[inline]
+pub(crate) fn waker_wake(waker: Waker) {
+    if waker::task_of(&waker).is_some() {
+        waker.wake();
+    } else {
+        failure::contain("a waker", || waker.wake());
+    }
+}
+
+#[cfg(all(test, feature = "inspect", not(mainspring_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_is_120_bytes_and_a_switch_touches_its_first_line_only() {
+        assert_eq!(size_of::<Header>(), 120);
+        assert_eq!(offset_of!(Header, joiner), 64);
+        assert!(offset_of!(Header, owned) + size_of::<Links>() <= 64);
+        assert_eq!(size_of::<Block<std::future::Ready<()>>>(), 136);
+    }
+}

@@ -1,0 +1,163 @@
+//! The typed half of a task block: the future, then what it left, behind seven functions.
+//!
+//! *Role.* [`super::raw`] runs a task through its [`Vtable`] without knowing its type; the functions here
+//! do, and are the only code that touches future and result.
+//!
+//! *Model.* One place, three things, one after the other; [`super::state`] knows which.
+//!
+//! ```text
+//!   future F ──poll: Ready──► output F::Output ──take / discard──► nothing
+//!      │ └────poll: panic───► payload ─────────take────────────► nothing
+//!      └──drop_future────────────────────────────────────────────► nothing (aborted)
+//! ```
+//!
+//! # Invariants
+//!
+//! RAW-3 (what stands in the stage), RAW-4 (the future never moves) and RAW-5 (only on the loop's
+//! thread), all of [`super::raw`].
+//!
+//! *Cost.* One indirect call per poll. A vtable of seven words per type of future.
+#![expect(unsafe_code, reason = "a union, and the vtable over it")]
+
+use std::alloc::Layout;
+use std::cell::UnsafeCell;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::ptr::{self, NonNull};
+use std::task::{Context, Poll};
+
+use super::failure::{self, Payload};
+use super::raw::{Header, TaskRef};
+
+/// What depends on the future's type; one per type, not generic itself.
+pub(super) struct Vtable {
+    pub(super) layout: Layout,
+    pub(super) poll: unsafe fn(TaskRef, &mut Context<'_>) -> Polled,
+    pub(super) drop_future: unsafe fn(TaskRef) -> Result<(), Payload>,
+    pub(super) take_output: unsafe fn(TaskRef, NonNull<()>),
+    pub(super) take_panic: unsafe fn(TaskRef) -> Payload,
+    pub(super) put_panic: unsafe fn(TaskRef, Payload),
+    pub(super) discard_output: unsafe fn(TaskRef),
+}
+
+pub(super) enum Polled {
+    Pending,
+    /// The future is dropped and its output stands in the block.
+    Ready,
+    /// The future is dropped and the payload is for the block.
+    Panicked(Payload),
+}
+
+/// A block for a future of type `F`.
+#[repr(C)]
+pub(super) struct Block<F: Future> {
+    pub(super) header: Header,
+    pub(super) stage: UnsafeCell<Stage<F>>,
+}
+
+/// Which one it is, [`State`] knows (RAW-3).
+#[repr(C)]
+pub(super) union Stage<F: Future> {
+    future: ManuallyDrop<F>,
+    output: ManuallyDrop<F::Output>,
+    panic: ManuallyDrop<Payload>,
+}
+
+pub(super) struct VtableOf<F>(PhantomData<F>);
+
+impl<F: Future> VtableOf<F> {
+    pub(super) const VTABLE: Vtable = Vtable {
+        layout: Layout::new::<Block<F>>(),
+        poll: poll::<F>,
+        drop_future: drop_future::<F>,
+        take_output: take_output::<F>,
+        take_panic: take_panic::<F>,
+        put_panic: put_panic::<F>,
+        discard_output: discard_output::<F>,
+    };
+}
+
+/// Where the stage of a `Block<F>` is; its offset depends on the future's alignment.
+#[inline]
+fn stage<F: Future>(task: TaskRef) -> *mut Stage<F> {
+    let block = task.as_ptr().cast_mut().cast::<Block<F>>();
+    // SAFETY: RAW-1, the block lives, and the caller knows that it is of this type.
+    unsafe { (&raw mut (*block).stage).cast() }
+}
+
+/// # Safety
+/// RAW-3: `task` is a `Block<F>` whose future is there.
+unsafe fn poll<F: Future>(task: TaskRef, cx: &mut Context<'_>) -> Polled {
+    let future = stage::<F>(task).cast::<F>();
+    let mut is_dropped = false;
+    let result = catch_unwind(AssertUnwindSafe(|| {
+        // SAFETY: RAW-3, it is there; RAW-4, it never moves; RUNNING keeps everybody else away.
+        match unsafe { Pin::new_unchecked(&mut *future) }.poll(cx) {
+            Poll::Pending => None,
+            Poll::Ready(output) => {
+                is_dropped = true;
+                // SAFETY: RAW-3, the future goes here, once; a panic on the way counts as gone.
+                unsafe { ptr::drop_in_place(future) };
+                Some(output)
+            }
+        }
+    }));
+    match result {
+        Ok(None) => Polled::Pending,
+        Ok(Some(output)) => {
+            // SAFETY: the future's place is free, and large enough by the union.
+            unsafe { stage::<F>(task).cast::<F::Output>().write(output) };
+            Polled::Ready
+        }
+        Err(payload) => {
+            if !is_dropped {
+                // SAFETY: RAW-3, the panic came out of `poll`, so the future still stands.
+                if let Err(second) = unsafe { drop_future::<F>(task) } {
+                    failure::drop_quietly(second);
+                }
+            }
+            Polled::Panicked(payload)
+        }
+    }
+}
+
+/// # Safety
+/// RAW-3: `task` is a `Block<F>` whose future is there; it is gone afterwards, also on `Err`.
+unsafe fn drop_future<F: Future>(task: TaskRef) -> Result<(), Payload> {
+    catch_unwind(AssertUnwindSafe(|| {
+        // SAFETY: the caller's promise.
+        unsafe { ptr::drop_in_place(stage::<F>(task).cast::<F>()) }
+    }))
+}
+
+/// # Safety
+/// RAW-3: `task` is a `Block<F>` whose output is there; `target` has room for it.
+unsafe fn take_output<F: Future>(task: TaskRef, target: NonNull<()>) {
+    // SAFETY: the caller's promise; the output is not used in the block again.
+    unsafe { target.cast::<F::Output>().write(stage::<F>(task).cast::<F::Output>().read()) }
+}
+
+/// # Safety
+/// RAW-3: `task` is a `Block<F>` whose output is there.
+unsafe fn discard_output<F: Future>(task: TaskRef) {
+    // SAFETY: the caller's promise.
+    unsafe { ptr::drop_in_place(stage::<F>(task).cast::<F::Output>()) }
+}
+
+/// # Safety
+/// RAW-3: `task` is a `Block<F>` whose panic payload is there.
+unsafe fn take_panic<F: Future>(task: TaskRef) -> Payload {
+    // SAFETY: the caller's promise; the payload is not used in the block again.
+    unsafe { stage::<F>(task).cast::<Payload>().read() }
+}
+
+/// # Safety
+/// RAW-3: `task` is a `Block<F>` whose stage is empty.
+unsafe fn put_panic<F: Future>(task: TaskRef, payload: Payload) {
+    // SAFETY: the caller's promise; the union has room for a payload.
+    unsafe { stage::<F>(task).cast::<Payload>().write(payload) }
+}
+
