@@ -1,0 +1,328 @@
+//! The loop: one tick runs what is ready and, when a turn is due, expires timers and asks the kernel.
+//!
+//! *Role.* `Runtime` drives it; everything below it is a part of it.
+//!
+//! *Model.* The body of [`EventLoop::tick`] is the description; its numbers are the headings of
+//! `docs/tour/one-tick.md` and the names in `tests/tick_order.rs`.
+//!
+//! ```text
+//!        ┌──────────────────────────────────────────────────────────────────────┐
+//!        ▼                                                                      │
+//!   1 collect remote wakes ─► 2 run the ready batch ─► is a turn due? ──no──────┤
+//!                                                          │ yes                │
+//!                                                          ▼                    │
+//!                                     3 expire timers ─► 4 select ──────────────┘
+//! ```
+//!
+//! *Rationing.* Asking kernel and clock in every tick would cost 300 ns per poll where one or two tasks
+//! talk. A turn is due when nothing is ready, after [`POLLS_PER_TURN`] polls, or after
+//! [`TURN_TIME_MAX`] of polling, looked at every [`POLLS_PER_CLOCK_LOOK`] polls. So I/O and timers are
+//! never starved, and a switch costs no system call.
+//!
+//! *Cost.* A tick that only runs tasks: one relaxed load besides the polls. A turn: one clock reading if
+//! a timer exists, one wait if a descriptor is registered.
+
+use std::cell::Cell;
+use std::io;
+use std::rc::Rc;
+use std::time::Duration;
+
+use mainspring_sys::backend::Deadline;
+use mainspring_sys::{Clock, Instant};
+
+use crate::reactor::Reactor;
+use crate::task::core::Owner;
+use crate::task::wait::WaitRing;
+use crate::timers::Timers;
+
+/// The kernel is asked at least once per so many polls: 1 ns per poll.
+pub(crate) const POLLS_PER_TURN: u32 = 128;
+/// ... and after about so much time,
+const TURN_TIME_MAX: Duration = Duration::from_millis(1);
+/// ... which is looked at every so many polls: 1.4 ns per poll.
+const POLLS_PER_CLOCK_LOOK: u32 = 16;
+
+/// What one tick did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TickStats {
+    /// How many tasks were polled.
+    pub polls: u32,
+    /// How many timers fired.
+    pub timers: usize,
+    /// How many events the selector reported.
+    pub events: usize,
+    /// Whether the tick made a turn: looked at clock and selector.
+    pub is_turn: bool,
+}
+
+pub(crate) struct EventLoop {
+    core: Owner,
+    reactor: Rc<Reactor>,
+    timers: Rc<Timers>,
+    clock: Clock,
+    /// Who waits for the selector to be asked once more.
+    after_turn: WaitRing,
+    polls_since_turn: Cell<u32>,
+    /// When the polls since the last turn began, as far as anybody looked.
+    polling_since: Cell<Option<Instant>>,
+    is_turn_forced: Cell<bool>,
+    /// `block_on` runs: a sleep without end is looked at first.
+    proves_deadlocks: Cell<bool>,
+    /// Most polls per tick.
+    batch_max: u32,
+    name: Option<String>,
+}
+
+/// Ends the time in which deadlocks are proved. Made by [`EventLoop::begin_main`].
+pub(crate) struct MainGuard<'a>(&'a EventLoop);
+
+impl Drop for MainGuard<'_> {
+    fn drop(&mut self) {
+        self.0.proves_deadlocks.set(false);
+    }
+}
+
+impl EventLoop {
+    pub(crate) fn new(
+        core: Owner,
+        reactor: Reactor,
+        clock: Clock,
+        batch_max: u32,
+        name: Option<String>,
+    ) -> EventLoop {
+        let timers = Timers::new(clock.now());
+        EventLoop {
+            core,
+            reactor: Rc::new(reactor),
+            timers: Rc::new(timers),
+            clock,
+            after_turn: WaitRing::new(),
+            polls_since_turn: Cell::new(0),
+            polling_since: Cell::new(None),
+            is_turn_forced: Cell::new(false),
+            proves_deadlocks: Cell::new(false),
+            batch_max,
+            name,
+        }
+    }
+
+    pub(crate) fn core(&self) -> &Owner {
+        &self.core
+    }
+
+    pub(crate) fn reactor(&self) -> &Rc<Reactor> {
+        &self.reactor
+    }
+
+    pub(crate) fn timers(&self) -> &Rc<Timers> {
+        &self.timers
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// Who waits for the next turn.
+    pub(crate) fn after_turn(&self) -> &WaitRing {
+        &self.after_turn
+    }
+
+    /// While the guard lives, a sleep that can provably never end is a panic instead.
+    pub(crate) fn begin_main(&self) -> MainGuard<'_> {
+        self.proves_deadlocks.set(true);
+        MainGuard(self)
+    }
+
+    /// The next tick makes a turn whatever is ready.
+    pub(crate) fn force_turn(&self) {
+        self.is_turn_forced.set(true);
+    }
+
+    /// One pass of the loop. `may_block` is asked after the batch has run, which may have changed it.
+    ///
+    /// # Errors
+    /// What the selector says of its wait.
+    pub(crate) fn tick(&self, may_block: impl Fn() -> bool) -> io::Result<TickStats> {
+        let mut stats = TickStats::default();
+        // 1. Collect remote wakes: what other threads woke joins the ready queue.
+        self.core.collect_remote_wakes();
+        // 2. Run the ready batch: what stood in the queue as the tick began, each polled once.
+        stats.polls = self.run_ready();
+        if self.turn_is_due() {
+            stats.is_turn = true;
+            // 3. Expire timers: read the clock once; timers that are due wake their tasks.
+            let now = self.expire_timers(&mut stats);
+            // 4. Select: ask the OS; sleep until the next deadline only if nothing is ready.
+            self.select(may_block(), now, &mut stats)?;
+        }
+        Ok(stats)
+    }
+
+    /// Polls the tasks that stand in the queue now, first in first out, but no more than are left
+    /// until a turn is due; what they wake runs in a later tick.
+    #[inline]
+    fn run_ready(&self) -> u32 {
+        let core = &*self.core;
+        core.tick.set(core.tick.get().wrapping_add(1));
+        let since_turn = self.polls_since_turn.get();
+        let left = POLLS_PER_TURN.saturating_sub(since_turn).min(self.batch_max);
+        let batch = left.min(u32::try_from(core.ready.len()).unwrap_or(u32::MAX));
+        let mut polls = 0;
+        while polls < batch {
+            let Some(task) = core.ready.pop() else { break };
+            task.run(core);
+            polls += 1;
+            if (since_turn + polls) % POLLS_PER_CLOCK_LOOK == 0 && self.has_polled_for_long() {
+                break;
+            }
+        }
+        self.polls_since_turn.set(since_turn + polls);
+        polls
+    }
+
+    /// Looks at the clock, if there is anything that polling keeps waiting.
+    fn has_polled_for_long(&self) -> bool {
+        if self.reactor.is_empty() && self.timers.is_idle() {
+            return false;
+        }
+        let now = self.clock.now();
+        let since = self.polling_since.get().unwrap_or(now);
+        self.polling_since.set(Some(since));
+        if now - since >= TURN_TIME_MAX {
+            self.force_turn();
+            return true;
+        }
+        false
+    }
+
+    #[inline]
+    fn turn_is_due(&self) -> bool {
+        self.core.ready.is_empty()
+            || self.polls_since_turn.get() >= POLLS_PER_TURN
+            || self.is_turn_forced.get()
+    }
+
+    /// The clock is read only if that could make something due. Says what it showed.
+    fn expire_timers(&self, stats: &mut TickStats) -> Option<Instant> {
+        if self.timers.is_idle() {
+            return None;
+        }
+        let now = self.clock.now();
+        stats.timers = self.timers.expire(now);
+        Some(now)
+    }
+
+    fn select(&self, may_block: bool, now: Option<Instant>, stats: &mut TickStats) -> io::Result<()> {
+        let may_block = may_block && self.core.ready.is_empty() && self.after_turn.is_empty();
+        if may_block {
+            stats.events = self.sleep(now)?;
+        } else if !self.reactor.is_empty() {
+            stats.events = self.reactor.turn(Deadline::Now)?;
+        }
+        self.polls_since_turn.set(0);
+        self.polling_since.set(None);
+        self.is_turn_forced.set(false);
+        self.wake_after_turn();
+        Ok(())
+    }
+
+    /// Waits until something happens. Only the inbox is looked at once more, after the sleep flag is
+    /// set: nothing else can change while this thread is here.
+    fn sleep(&self, now: Option<Instant>) -> io::Result<usize> {
+        self.core.free.trim();
+        let deadline = match (self.timers.next_deadline(), now) {
+            (Some(at), Some(now)) => Deadline::At { at, now },
+            (Some(_), None) => Deadline::Now,
+            (None, _) => Deadline::Never,
+        };
+        #[cfg(feature = "sim")]
+        let deadline = match self.advance_manual_clock(deadline)? {
+            Some(events) => return Ok(events),
+            None => deadline,
+        };
+        if deadline == Deadline::Never && self.proves_deadlocks.get() && self.is_deadlocked() {
+            panic!("deadlock: nothing can ever wake any task of this loop{}", self.core.describe_tasks());
+        }
+        if !self.core.inbox.prepare_sleep() {
+            return Ok(0);
+        }
+        let slept = self.reactor.turn(deadline);
+        self.core.inbox.end_sleep();
+        slept
+    }
+
+    /// A manual clock stands still while anything may happen, and jumps to the next deadline when
+    /// nothing can. The jump replaces the sleep.
+    #[cfg(feature = "sim")]
+    fn advance_manual_clock(&self, deadline: Deadline) -> io::Result<Option<usize>> {
+        let (Some(clock), Deadline::At { at, .. }) = (self.clock.as_manual(), deadline) else {
+            return Ok(None);
+        };
+        let events = self.reactor.turn(Deadline::Now)?;
+        if events == 0 && self.core.inbox.is_empty() && self.core.ready.is_empty() {
+            clock.set(at.max(clock.now()));
+        }
+        Ok(Some(events))
+    }
+
+    fn wake_after_turn(&self) {
+        if self.after_turn.is_empty() {
+            return;
+        }
+        let due = WaitRing::new();
+        due.append(&self.after_turn);
+        while let Some(wakeup) = due.pop_wakeup() {
+            wakeup.wake();
+        }
+    }
+
+    /// Until when the loop has nothing to do: *now* while anything is ready, `None` if only an event
+    /// or another thread can make it so.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        let is_busy = !self.core.ready.is_empty()
+            || !self.core.inbox.is_empty()
+            || !self.after_turn.is_empty();
+        if is_busy {
+            return Some(self.clock.now());
+        }
+        self.timers.next_deadline().map(|at| at.max(Instant::ORIGIN)).map(|at| {
+            if at == Instant::ORIGIN { self.clock.now() } else { at }
+        })
+    }
+
+    /// Whether the loop can never go on: nothing is ready, no timer is finite, nobody waits for a
+    /// source, no handle and no unknown waker exists. Any doubt says no.
+    pub(crate) fn is_deadlocked(&self) -> bool {
+        self.core.ready.is_empty()
+            && self.core.inbox.is_empty()
+            && self.after_turn.is_empty()
+            && self.timers.next_deadline().is_none()
+            && self.core.handle_count() == 0
+            && !self.reactor.has_waiters()
+            && self.core.all_wakers_are_known()
+    }
+
+    /// Between ticks: changes are handed to the kernel, and the loop counts as asleep, so that a wake
+    /// from another thread makes its descriptor readable.
+    pub(crate) fn rest(&self) -> io::Result<()> {
+        self.reactor.with_selector(mainspring_sys::Selector::submit)?;
+        if !self.core.inbox.prepare_sleep() {
+            self.reactor.with_selector(|selector| selector.notifier()).notify()?;
+        }
+        Ok(())
+    }
+
+    /// The end: futures are dropped in spawn order, the inbox closes, timers and sources are detached.
+    /// The loop must be entered. The selector goes with the loop itself, last.
+    pub(crate) fn close(&self) {
+        self.core.close();
+        self.timers.close();
+        self.reactor.close();
+        self.wake_after_turn();
+    }
+}

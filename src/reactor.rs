@@ -1,0 +1,417 @@
+//! The reactor: from a selector's events to the tasks that wait for them.
+//!
+//! *Role.* `net` and `io` hold a [`Source`] per descriptor; their operations ask it whether to try, and
+//! wait in it. Step 4 of the tick calls [`Reactor::turn`].
+//!
+//! *Model.* What the kernel said is remembered in user space, so an operation is tried only where it
+//! may succeed:
+//!
+//! ```text
+//!                    WouldBlock, or a short transfer (edge-triggered, not closed)
+//!          ┌─────────────────────────────────────────────────┐
+//!          │                                                 ▼
+//!      ready: try ◄────────────── an event ────────────── empty: wait
+//!          ▲                                                 │ first wait of the source's life: add
+//!      (a new source)                                        ▼ level-triggered backend: rearm
+//!                                                        WaitQueue
+//! ```
+//!
+//! A source begins as ready in every direction and is unknown to the kernel: an operation that
+//! succeeds at once costs no registration. `add` comes at the first wait and reports a condition that
+//! already holds (B2), so nothing that arrived in between is lost.
+//!
+//! *Closed is sticky.* After a hang-up a short transfer no longer means "empty": the end of the stream
+//! is still to be read, and no further edge will come (hz_c05). Only WouldBlock clears it.
+//!
+//! *Stale events.* A token is a slab key with a generation; an event of a batch whose source has gone,
+//! or whose number is somebody else's now, finds nobody (B8, hz_c09).
+//!
+//! *Cost.* An operation that is ready adds two loads and a store to its system call. A wait adds no
+//! system call on an edge-triggered backend.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use mainspring_sys::backend::{Deadline, Triggering};
+use mainspring_sys::{Event, Events, Interest, Ready, Selector, Token};
+
+use crate::slab::{Key, Slab};
+use crate::task::wait::{Kind, WaitNode, WaitQueue};
+
+/// One way in which a source can be waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Direction {
+    Read,
+    Write,
+    Priority,
+}
+
+impl Direction {
+    fn interest(self) -> Interest {
+        match self {
+            Direction::Read => Interest::READ,
+            Direction::Write => Interest::WRITE,
+            Direction::Priority => Interest::PRIORITY,
+        }
+    }
+
+    /// What a wait node says it waits for.
+    pub(crate) fn kind(self) -> Kind {
+        match self {
+            Direction::Read => Kind::Read,
+            Direction::Write => Kind::Write,
+            Direction::Priority => Kind::Priority,
+        }
+    }
+}
+
+/// What is known of one direction, and who waits for more.
+struct Side {
+    is_ready: Cell<bool>,
+    is_closed: Cell<bool>,
+    waiters: WaitQueue<()>,
+}
+
+impl Side {
+    fn new(is_ready: bool) -> Side {
+        Side {
+            is_ready: Cell::new(is_ready),
+            is_closed: Cell::new(false),
+            waiters: WaitQueue::new(),
+        }
+    }
+}
+
+/// A descriptor as the loop sees it. Its owner holds it beside the descriptor, calls
+/// [`Source::close`] before the descriptor goes, and passes the descriptor to whatever may register.
+pub(crate) struct Source {
+    sides: [Side; 3],
+    /// Set at the first wait, cleared by `close` and by the loop's end.
+    home: RefCell<Option<Home>>,
+    state: Cell<Registration>,
+    /// Registered with an edge-triggered backend, or not yet registered: then too a short transfer
+    /// says "empty", because the registration to come reports what arrived meanwhile (B2).
+    is_edge: Cell<bool>,
+}
+
+/// Where a source is registered.
+struct Home {
+    reactor: Rc<Reactor>,
+    key: Key,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Registration {
+    /// The kernel does not know it yet.
+    None,
+    /// Registered.
+    Live,
+    /// Its loop is gone.
+    Orphan,
+}
+
+/// What a leaf gets when its loop is gone.
+pub(crate) fn loop_is_gone() -> io::Error {
+    io::Error::new(io::ErrorKind::NotConnected, "the loop is gone")
+}
+
+/// What a leaf gets that must wait where no loop is entered.
+pub(crate) fn no_loop() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::NotConnected,
+        "no loop is running on this thread; await this inside `mainspring::run`",
+    )
+}
+
+impl Source {
+    pub(crate) fn new() -> Rc<Source> {
+        Rc::new(Source {
+            // Exceptional data is rare: wait for it before trying.
+            sides: [Side::new(true), Side::new(true), Side::new(false)],
+            home: RefCell::new(None),
+            state: Cell::new(Registration::None),
+            is_edge: Cell::new(true),
+        })
+    }
+
+    #[inline]
+    fn side(&self, direction: Direction) -> &Side {
+        &self.sides[direction as usize]
+    }
+
+    /// Whether an operation may succeed.
+    #[inline]
+    pub(crate) fn is_ready(&self, direction: Direction) -> bool {
+        self.side(direction).is_ready.get()
+    }
+
+    /// Whether the kernel said that nothing more will come, or go, this way. A hint.
+    pub(crate) fn is_closed(&self, direction: Direction) -> bool {
+        self.side(direction).is_closed.get()
+    }
+
+    /// The operation returned WouldBlock: wait before the next one.
+    #[inline]
+    pub(crate) fn clear(&self, direction: Direction) {
+        let side = self.side(direction);
+        side.is_ready.set(false);
+        side.is_closed.set(false);
+    }
+
+    /// The operation moved `done` of `asked` bytes of a *stream socket*. Where the backend will report
+    /// the next byte as a new edge, a short transfer means that nothing is left (B5, hz_c05).
+    #[inline]
+    pub(crate) fn transferred(&self, direction: Direction, done: usize, asked: usize) {
+        let side = self.side(direction);
+        if done > 0 && done < asked && self.is_edge.get() && !side.is_closed.get() {
+            side.is_ready.set(false);
+        }
+    }
+
+    /// `Ready` once an operation may succeed; else `node` waits for it. `find` gives the reactor to
+    /// register with, if this is the first wait.
+    ///
+    /// # Errors
+    /// That the loop is gone, that there is none, or what the selector says of the descriptor.
+    #[inline]
+    pub(crate) fn poll_ready(
+        self: &Rc<Self>,
+        direction: Direction,
+        fd: BorrowedFd<'_>,
+        node: Pin<&WaitNode<()>>,
+        cx: &Context<'_>,
+        find: fn() -> Option<Rc<Reactor>>,
+    ) -> Poll<io::Result<()>> {
+        let side = self.side(direction);
+        loop {
+            if side.is_ready.get() {
+                if node.is_queued() {
+                    let _ = side.waiters.cancel(node);
+                }
+                return Poll::Ready(Ok(()));
+            }
+            if let Err(error) = self.arm(direction, fd, find) {
+                let _ = side.waiters.cancel(node);
+                return Poll::Ready(Err(error));
+            }
+            // Woken, but somebody else was quicker: wait again, at the back.
+            ready!(side.waiters.poll(node, cx, fd.as_raw_fd() as u64));
+        }
+    }
+
+    /// The future that waits with `node` is dropped.
+    #[inline]
+    pub(crate) fn cancel(&self, direction: Direction, node: Pin<&WaitNode<()>>) {
+        // Every waiter of a direction is woken at once, so nothing needs to be handed on.
+        let _ = self.side(direction).waiters.cancel(node);
+    }
+
+    /// Makes sure that the kernel will report `direction`.
+    #[inline]
+    fn arm(
+        self: &Rc<Self>,
+        direction: Direction,
+        fd: BorrowedFd<'_>,
+        find: fn() -> Option<Rc<Reactor>>,
+    ) -> io::Result<()> {
+        match self.state.get() {
+            Registration::Live => {
+                if self.is_edge.get() && direction != Direction::Priority {
+                    return Ok(());
+                }
+                let home = self.home.borrow();
+                let home = home.as_ref().ok_or_else(loop_is_gone)?;
+                home.reactor.rearm(fd, home.key, direction.interest())
+            }
+            Registration::None => self.register(direction, fd, find),
+            Registration::Orphan => Err(loop_is_gone()),
+        }
+    }
+
+    #[cold]
+    fn register(
+        self: &Rc<Self>,
+        direction: Direction,
+        fd: BorrowedFd<'_>,
+        find: fn() -> Option<Rc<Reactor>>,
+    ) -> io::Result<()> {
+        let reactor = find().ok_or_else(no_loop)?;
+        let key = reactor.add(self, fd, direction)?;
+        self.state.set(Registration::Live);
+        self.is_edge.set(reactor.triggering == Triggering::Edge);
+        *self.home.borrow_mut() = Some(Home { reactor, key });
+        Ok(())
+    }
+
+    /// The owner is about to close `fd`, or to hand it out. `None`: the number is somebody else's by
+    /// now, so the kernel must not be asked about it. `is_private` says that the descriptor never left
+    /// our types and is closed next, in which case some backends need not be told (B1).
+    pub(crate) fn close(&self, fd: Option<BorrowedFd<'_>>, is_private: bool) {
+        let home = self.home.borrow_mut().take();
+        if let Some(Home { reactor, key }) = home {
+            self.state.set(Registration::None);
+            self.is_edge.set(true);
+            reactor.remove(fd, key, is_private);
+        }
+        // Nothing is known of what this number may become.
+        for side in &self.sides[..2] {
+            side.is_ready.set(true);
+            side.is_closed.set(false);
+        }
+        self.wake_all();
+    }
+
+    fn wake_all(&self) {
+        for side in &self.sides {
+            side.waiters.give_all(|| ());
+        }
+    }
+
+    /// The loop is gone.
+    fn orphan(&self) {
+        *self.home.borrow_mut() = None;
+        self.state.set(Registration::Orphan);
+        for side in &self.sides {
+            side.is_ready.set(false);
+        }
+        self.wake_all();
+    }
+
+    /// An event: remembers what it says, then wakes who waits for that.
+    fn apply(&self, ready: Ready) {
+        let broken = ready.contains(Ready::ERROR);
+        let closed = [
+            broken || ready.contains(Ready::READ_CLOSED),
+            broken || ready.contains(Ready::WRITE_CLOSED),
+            broken,
+        ];
+        let reported = [
+            closed[0] || ready.contains(Ready::READABLE),
+            closed[1] || ready.contains(Ready::WRITABLE),
+            closed[2] || ready.contains(Ready::PRIORITY),
+        ];
+        for (index, side) in self.sides.iter().enumerate() {
+            if closed[index] {
+                side.is_closed.set(true);
+            }
+            if reported[index] {
+                side.is_ready.set(true);
+                side.waiters.give_all(|| ());
+            }
+        }
+    }
+
+    fn has_waiters(&self) -> bool {
+        self.sides.iter().any(|side| !side.waiters.is_empty())
+    }
+}
+
+pub(crate) struct Reactor {
+    selector: RefCell<Selector>,
+    events: RefCell<Events>,
+    sources: RefCell<Slab<Rc<Source>>>,
+    triggering: Triggering,
+    forgets_on_close: bool,
+}
+
+impl Reactor {
+    pub(crate) fn new(selector: Selector, event_capacity: usize) -> Reactor {
+        Reactor {
+            triggering: selector.triggering(),
+            forgets_on_close: selector.forgets_on_close(),
+            selector: RefCell::new(selector),
+            events: RefCell::new(Events::with_capacity(event_capacity)),
+            sources: RefCell::new(Slab::new()),
+        }
+    }
+
+    /// The selector, for names and descriptors.
+    pub(crate) fn with_selector<R>(&self, f: impl FnOnce(&mut Selector) -> R) -> R {
+        f(&mut self.selector.borrow_mut())
+    }
+
+    /// Whether nothing is registered, so that the kernel need not be asked.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.sources.borrow().is_empty()
+    }
+
+    /// Whether anybody waits for a source. O(sources), asked only before a sleep without end.
+    pub(crate) fn has_waiters(&self) -> bool {
+        self.sources.borrow().iter().any(|(_, source)| source.has_waiters())
+    }
+
+    fn add(&self, source: &Rc<Source>, fd: BorrowedFd<'_>, direction: Direction) -> io::Result<Key> {
+        // One registration for life where it costs nothing to have both; else what is asked.
+        let interest = match self.triggering {
+            Triggering::Edge if direction == Direction::Priority => Interest::all(),
+            Triggering::Edge => Interest::READ | Interest::WRITE,
+            Triggering::Level => direction.interest(),
+        };
+        let key = self.sources.borrow_mut().insert(Rc::clone(source));
+        let added = self.selector.borrow_mut().add(fd, token(key), interest);
+        if let Err(error) = added {
+            // hz_c22: a registration that failed leaves no entry.
+            let _ = self.sources.borrow_mut().remove(key);
+            return Err(error);
+        }
+        Ok(key)
+    }
+
+    fn rearm(&self, fd: BorrowedFd<'_>, key: Key, interest: Interest) -> io::Result<()> {
+        self.selector.borrow_mut().rearm(fd, token(key), interest)
+    }
+
+    fn remove(&self, fd: Option<BorrowedFd<'_>>, key: Key, is_private: bool) {
+        let source = self.sources.borrow_mut().remove(key);
+        drop(source);
+        let Some(fd) = fd else { return };
+        if is_private && self.forgets_on_close {
+            return;
+        }
+        // NotFound: the kernel forgot it already, for the descriptor was closed behind our back.
+        let _ = self.selector.borrow_mut().remove(fd, token(key));
+    }
+
+    /// Asks the kernel and passes on what it says. Says how many events there were.
+    ///
+    /// # Errors
+    /// What the wait says; EINTR is no error.
+    pub(crate) fn turn(&self, deadline: Deadline) -> io::Result<usize> {
+        let mut events = self.events.borrow_mut();
+        self.selector.borrow_mut().wait(&mut events, deadline)?;
+        for event in events.iter() {
+            self.dispatch(event);
+        }
+        Ok(events.len())
+    }
+
+    #[inline]
+    fn dispatch(&self, event: Event) {
+        // The clone keeps the source while foreign wakers run, which may close it.
+        let source = self.sources.borrow().get(Key::from_bits(event.token.0)).map(Rc::clone);
+        if let Some(source) = source {
+            source.apply(event.ready);
+        }
+    }
+
+    /// The loop ends: every source learns that it has none.
+    pub(crate) fn close(&self) {
+        loop {
+            let first = self.sources.borrow().iter().next().map(|(key, _)| key);
+            let Some(key) = first else { return };
+            let source = self.sources.borrow_mut().remove(key);
+            if let Some(source) = source {
+                source.orphan();
+            }
+        }
+    }
+}
+
+fn token(key: Key) -> Token {
+    Token(key.to_bits())
+}
