@@ -340,3 +340,11 @@ mod os {
         Ok(fd)
     }
 }
+
+/// Whether `error` says that the process or the system has no descriptor, or no memory for one, left:
+/// an accept that met it leaves the connection in the queue, and can be made again later.
+#[must_use]
+pub fn is_exhausted(error: &io::Error) -> bool {
+    let errno = Errno::from_io_error(error);
+    matches!(errno, Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM))
+}

@@ -1,0 +1,111 @@
+//! `Socket`: a stream socket's descriptor with its source, as every stream type here holds it.
+
+use std::cell::Cell;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use mainspring_sys::Fd;
+
+use crate::context;
+use crate::reactor::{Direction, Source};
+use crate::task::core::Core;
+use crate::task::wait::WaitNode;
+
+/// A non-blocking stream socket that closes, and leaves its selector, on drop.
+pub(crate) struct Socket {
+    fd: Option<Fd>,
+    source: Rc<Source>,
+    /// Whether the descriptor was ever shown to anybody, who may have duplicated it: then its
+    /// registration must be removed before the close (B1, hz_c10).
+    was_shown: Cell<bool>,
+}
+
+impl Socket {
+    /// A socket that this crate opened.
+    pub(crate) fn new(fd: Fd) -> Socket {
+        Socket { fd: Some(fd), source: Source::new(), was_shown: Cell::new(false) }
+    }
+
+    /// A socket that came from outside.
+    pub(crate) fn adopt(fd: OwnedFd) -> io::Result<Socket> {
+        let fd = mainspring_sys::socket::adopt(fd)?;
+        Ok(Socket { fd: Some(fd), source: Source::new(), was_shown: Cell::new(true) })
+    }
+
+    #[inline]
+    pub(crate) fn fd(&self) -> &Fd {
+        match &self.fd {
+            Some(fd) => fd,
+            None => unreachable!("only `into_owned` takes the descriptor, and `self` with it"),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn source(&self) -> &Rc<Source> {
+        &self.source
+    }
+
+    /// The descriptor, for the eyes of others.
+    pub(crate) fn show(&self) -> BorrowedFd<'_> {
+        self.was_shown.set(true);
+        self.fd().as_fd()
+    }
+
+    /// The descriptor, taken out of the loop; it stays non-blocking.
+    pub(crate) fn into_owned(mut self) -> OwnedFd {
+        self.source.close(Some(self.fd().as_fd()), false);
+        match self.fd.take() {
+            Some(fd) => fd.into_owned(),
+            None => unreachable!("only this function takes the descriptor"),
+        }
+    }
+
+    /// Runs `operation` as soon as it may succeed, and again while it says WouldBlock.
+    ///
+    /// One completed operation costs one unit of the poll's budget; without any left the task yields.
+    #[inline]
+    pub(crate) fn poll_with<R>(
+        &self,
+        direction: Direction,
+        node: Pin<&WaitNode<()>>,
+        cx: &Context<'_>,
+        mut operation: impl FnMut(&Fd) -> io::Result<R>,
+    ) -> Poll<io::Result<R>> {
+        loop {
+            ready!(self.source.poll_ready(
+                direction,
+                self.fd().as_fd(),
+                node,
+                cx,
+                context::reactor
+            ))?;
+            if !Core::with_current(|core| core.is_none_or(Core::spend)) {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            match operation(self.fd()) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.source.clear(direction);
+                }
+                result => return Poll::Ready(result),
+            }
+        }
+    }
+}
+
+impl AsRawFd for Socket {
+    fn as_raw_fd(&self) -> RawFd {
+        self.show().as_raw_fd()
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        if let Some(fd) = &self.fd {
+            self.source.close(Some(fd.as_fd()), !self.was_shown.get());
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! An event loop for one thread, from scratch: selector, timer wheel, task queue, executor.
+//!
+//! `mainspring` is what asyncio's loop is, in Rust over raw system calls. A **tick** runs the tasks that
+//! are ready, expires the timers that are due, asks the operating system's selector for readiness, and
+//! repeats. Futures need not be `Send`; wakers work from any thread.
+//!
+//! ```
+//! use mainspring::time::sleep;
+//! use std::time::Duration;
+//!
+//! mainspring::run(async {
+//!     let slow = mainspring::spawn(async {
+//!         sleep(Duration::from_millis(20)).await;
+//!         "slow"
+//!     });
+//!     let fast = mainspring::spawn(async { "fast" });
+//!     assert_eq!(fast.await.unwrap(), "fast");
+//!     assert_eq!(slow.await.unwrap(), "slow");
+//! })
+//! .unwrap();
+//! ```
+//!
+//! *Map*, from the bottom up; a module uses those before it.
+//!
+//! | layer | modules |
+//! |---|---|
+//! | L1 structures | `list` (intrusive), `wheel` (timers), `slab` (generational) |
+//! | L2 tasks | `task`: block, state, waker, queues, wait nodes, join |
+//! | L3 drivers | `reactor` (sources), `timers` |
+//! | L4 the loop | `event_loop` (the tick), `context` (which loop is entered) |
+//! | L5 for users | [`Runtime`], [`Handle`], [`spawn()`], [`time`], [`io`], [`net`] |
+//!
+//! `docs/architecture.md` explains it; `docs/promises.md` says what users may rely on.
+
+mod context;
+mod event_loop;
+mod handle;
+pub mod io;
+mod list;
+pub mod net;
+mod pin;
+mod reactor;
+mod runtime;
+mod shim;
+#[cfg(feature = "sim")]
+pub mod sim;
+mod slab;
+mod spawn;
+mod task;
+pub mod time;
+mod timers;
+mod wheel;
+
+pub use event_loop::TickStats;
+pub use handle::{Closed, Handle, RemoteJoin};
+pub use mainspring_sys::{BackendKind, Interest, Ready};
+pub use runtime::{Builder, EnterGuard, Runtime, run};
+pub use spawn::{
+    TaskBuilder, YieldNow, YieldToIo, current_handle, current_task_id, spawn, yield_now,
+    yield_to_io,
+};
+pub use task::join::{AbortOnDrop, JoinError, JoinHandle, TaskId};

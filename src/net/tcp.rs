@@ -1,0 +1,249 @@
+//! `TcpStream`: a TCP connection.
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::net::{Shutdown, SocketAddr};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::panic::Location;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use mainspring_sys::Fd;
+use mainspring_sys::socket::{self, Connecting};
+
+use crate::io::socket::Socket;
+use crate::io::{Read, Write, WriteAll};
+use crate::pin::{pinned, pinned_in_drop, pinned_mut};
+use crate::reactor::Direction;
+use crate::task::wait::WaitNode;
+
+/// A TCP connection.
+///
+/// Reading and writing take `&self`: one task may read while another writes. Dropping it closes the
+/// connection; unread input makes the kernel reset it, as always with TCP.
+///
+/// ```
+/// use mainspring::net::{TcpListener, TcpStream};
+/// mainspring::run(async {
+///     let listener = TcpListener::bind("127.0.0.1:0".parse().unwrap())?;
+///     let client = TcpStream::connect(listener.local_addr()?).await?;
+///     let (server, _) = listener.accept().await?;
+///     client.write_all(b"hello").await?;
+///     let mut buf = [0; 16];
+///     let count = server.read(&mut buf).await?;
+///     assert_eq!(&buf[..count], b"hello");
+///     std::io::Result::Ok(())
+/// })
+/// .unwrap()
+/// .unwrap();
+/// ```
+pub struct TcpStream {
+    socket: Socket,
+}
+
+impl TcpStream {
+    pub(super) fn new(fd: Fd) -> TcpStream {
+        TcpStream { socket: Socket::new(fd) }
+    }
+
+    /// Connects to an address.
+    ///
+    /// # Cancel safety
+    /// Safe: dropping the future closes the socket, and the attempt ends with it.
+    ///
+    /// # Errors
+    /// What the kernel says: ECONNREFUSED, EHOSTUNREACH, ETIMEDOUT, EMFILE, …
+    #[track_caller]
+    pub fn connect(addr: SocketAddr) -> Connect {
+        Connect {
+            addr,
+            stream: None,
+            node: WaitNode::new(Direction::Write.kind(), Location::caller()),
+        }
+    }
+
+    /// Adopts a connected socket of std; it is made non-blocking. No loop need be running.
+    ///
+    /// # Errors
+    /// What the kernel says of the change.
+    pub fn from_std(stream: std::net::TcpStream) -> io::Result<TcpStream> {
+        Ok(TcpStream { socket: Socket::adopt(OwnedFd::from(stream))? })
+    }
+
+    /// Gives the socket back to std; it stays non-blocking.
+    #[must_use]
+    pub fn into_std(self) -> std::net::TcpStream {
+        self.socket.into_owned().into()
+    }
+
+    /// Reads some bytes into `buf`, at least one; 0 means the peer has closed its side, or that `buf` is
+    /// empty.
+    ///
+    /// # Cancel safety
+    /// Safe: bytes are taken only in the poll that returns them.
+    ///
+    /// # Errors
+    /// What the kernel says, ECONNRESET among them; `NotConnected` if the loop is gone.
+    #[track_caller]
+    #[inline]
+    pub fn read<'a>(&'a self, buf: &'a mut [u8]) -> Read<'a> {
+        Read::new(&self.socket, buf, Location::caller())
+    }
+
+    /// Writes some of `buf`, at least one byte, and says how many.
+    ///
+    /// # Cancel safety
+    /// Safe: bytes are given only in the poll that returns their number.
+    ///
+    /// # Errors
+    /// What the kernel says, EPIPE and ECONNRESET among them, never with SIGPIPE; `NotConnected` if the
+    /// loop is gone.
+    #[track_caller]
+    #[inline]
+    pub fn write<'a>(&'a self, buf: &'a [u8]) -> Write<'a> {
+        Write::new(&self.socket, buf, Location::caller())
+    }
+
+    /// Writes all of `buf`.
+    ///
+    /// # Cancel safety
+    /// Not safe, because nobody keeps how far it came: some of the bytes may be written.
+    ///
+    /// # Errors
+    /// As for [`TcpStream::write`].
+    #[track_caller]
+    #[inline]
+    pub fn write_all<'a>(&'a self, buf: &'a [u8]) -> WriteAll<'a> {
+        WriteAll::new(&self.socket, buf, Location::caller())
+    }
+
+    /// Closes one side, or both, at once; what was written before is still delivered.
+    ///
+    /// # Errors
+    /// What the kernel says: ENOTCONN, if the peer has reset the connection.
+    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        socket::shutdown(self.socket.fd(), how)
+    }
+
+    /// Whether small writes are sent at once (TCP_NODELAY).
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn nodelay(&self) -> io::Result<bool> {
+        socket::nodelay(self.socket.fd())
+    }
+
+    /// Sends small writes at once, or gathers them.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
+        socket::set_nodelay(self.socket.fd(), nodelay)
+    }
+
+    /// The address of this end.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        socket::local_addr(self.socket.fd())
+    }
+
+    /// The address of the other end.
+    ///
+    /// # Errors
+    /// ENOTCONN, if the connection is gone.
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        socket::peer_addr(self.socket.fd())
+    }
+}
+
+impl AsFd for TcpStream {
+    /// From here on the descriptor may have duplicates, so it leaves the selector by a system call of
+    /// its own before it closes.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.show()
+    }
+}
+
+impl AsRawFd for TcpStream {
+    fn as_raw_fd(&self) -> RawFd {
+        self.socket.as_raw_fd()
+    }
+}
+
+impl fmt::Debug for TcpStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TcpStream")
+            .field("local", &self.local_addr().ok())
+            .field("peer", &self.peer_addr().ok())
+            .finish()
+    }
+}
+
+/// Connects a [`TcpStream`]. Made by [`TcpStream::connect`].
+///
+/// # Cancel safety
+/// Safe: dropping it closes the socket.
+#[must_use = "futures do nothing unless you `.await` or poll them"]
+pub struct Connect {
+    addr: SocketAddr,
+    stream: Option<TcpStream>,
+    node: WaitNode<()>,
+}
+
+impl Connect {
+    /// Opens the socket and sends the first packet. The socket is registered after that only: a fresh
+    /// one would be reported as hung up.
+    fn begin(addr: SocketAddr) -> io::Result<(TcpStream, Connecting)> {
+        let fd = socket::tcp_socket(addr)?;
+        let connecting = socket::connect(&fd, addr)?;
+        Ok((TcpStream::new(fd), connecting))
+    }
+
+    /// Whether the attempt came to its end; a report may be spurious (B6).
+    fn check(fd: &Fd) -> io::Result<()> {
+        if let Some(error) = socket::take_error(fd)? {
+            return Err(error);
+        }
+        if socket::is_connected(fd)? { Ok(()) } else { Err(io::ErrorKind::WouldBlock.into()) }
+    }
+}
+
+impl Future for Connect {
+    type Output = io::Result<TcpStream>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<TcpStream>> {
+        if self.stream.is_none() {
+            let (stream, connecting) = Connect::begin(self.addr)?;
+            if connecting == Connecting::Connected {
+                return Poll::Ready(Ok(stream));
+            }
+            stream.socket.source().clear(Direction::Write);
+            *pinned_mut!(self.as_mut(), stream).get_mut() = Some(stream);
+        }
+        let this = self.as_ref();
+        let Some(stream) = &this.get_ref().stream else { unreachable!("it was put there above") };
+        let node = pinned!(this, node);
+        ready!(stream.socket.poll_with(Direction::Write, node, cx, Connect::check))?;
+        match pinned_mut!(self, stream).get_mut().take() {
+            Some(stream) => Poll::Ready(Ok(stream)),
+            None => unreachable!("it was there just now"),
+        }
+    }
+}
+
+impl Drop for Connect {
+    fn drop(&mut self) {
+        if let Some(stream) = &self.stream {
+            stream.socket.source().cancel(Direction::Write, pinned_in_drop!(self, node));
+        }
+    }
+}
+
+impl fmt::Debug for Connect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connect").field("addr", &self.addr).finish_non_exhaustive()
+    }
+}

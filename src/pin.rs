@@ -1,0 +1,46 @@
+//! Structural pinning, in one place: a pinned future's view of its pinned field.
+//!
+//! *Role.* Leaf futures embed a wait node, combinators embed a future; both must reach it through
+//! `Pin<&mut Self>`. [`pinned!`] gives a shared pinned view, [`pinned_mut!`] an exclusive one.
+//!
+//! # Invariants
+//!
+//! For each struct one of whose fields is named in these macros:
+//! - **PIN-1** The field is `!Unpin` or generic and the struct implements `Unpin` by nobody's hand, so it
+//!   is `Unpin` only if the field is.
+//! - **PIN-2** The struct's `Drop` and methods never move the field, nor give out `&mut` to it unpinned.
+//! - **PIN-3** The struct is not `repr(packed)`.
+//!
+//! *Why not a library.* The runtime has three dependencies, and this is five lines.
+
+/// `Pin<&Field>` of `$this: Pin<&Self>`.
+macro_rules! pinned {
+    ($this:expr, $field:ident) => {{
+        #[allow(unsafe_code, reason = "PIN-1 to PIN-3, see src/pin.rs")]
+        // SAFETY: the field is structurally pinned in its struct: PIN-1 to PIN-3.
+        let field = unsafe { std::pin::Pin::map_unchecked($this, |this| &this.$field) };
+        field
+    }};
+}
+
+/// `Pin<&mut Field>` of `$this: Pin<&mut Self>`.
+macro_rules! pinned_mut {
+    ($this:expr, $field:ident) => {{
+        #[allow(unsafe_code, reason = "PIN-1 to PIN-3, see src/pin.rs")]
+        // SAFETY: the field is structurally pinned in its struct: PIN-1 to PIN-3.
+        let field = unsafe { std::pin::Pin::map_unchecked_mut($this, |this| &mut this.$field) };
+        field
+    }};
+}
+
+/// `Pin<&Field>` of `$this: &mut Self` in its `Drop`: whoever was pinned stays pinned until the end.
+macro_rules! pinned_in_drop {
+    ($this:expr, $field:ident) => {{
+        #[allow(unsafe_code, reason = "PIN-1 to PIN-3, see src/pin.rs")]
+        // SAFETY: a drop runs where the value stands, and moves nothing (PIN-2).
+        let field = unsafe { std::pin::Pin::new_unchecked(&$this.$field) };
+        field
+    }};
+}
+
+pub(crate) use {pinned, pinned_in_drop, pinned_mut};

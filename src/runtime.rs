@@ -1,0 +1,389 @@
+//! `Runtime`: one event loop as a value; `run`: one event loop as a function; `Builder`: how it is made.
+//!
+//! *Role.* The door. A thread runs one loop at a time; a second `run`, `tick` or a runtime's drop while
+//! one is entered is a panic in one sentence that changes nothing.
+//!
+//! *End.* When its main future ends, [`run`] aborts the rest, and [`Runtime::block_on`] leaves them for
+//! the next call. Dropping a [`Runtime`] refuses further spawns, drops the futures in spawn order with
+//! the loop still current, closes the inbox, detaches timers and sources, and closes the selector last.
+//! What is used afterwards answers `NotConnected: the loop is gone`.
+
+use std::cell::OnceCell;
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::marker::PhantomData;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::panic::Location;
+use std::rc::Rc;
+use std::time::Duration;
+
+use mainspring_sys::{BackendKind, Clock, Instant, Selector};
+
+use crate::context::{self, Entered};
+use crate::event_loop::{EventLoop, POLLS_PER_TURN, TickStats};
+use crate::handle::Handle;
+use crate::reactor::Reactor;
+use crate::task::core::Owner;
+use crate::task::join::{self, JoinHandle};
+use crate::task::record::SpawnMeta;
+
+/// How many events one wait reports at most, unless the builder says otherwise.
+const EVENT_CAPACITY: usize = 1024;
+
+/// Runs `future` to its end on a new event loop, then aborts what it left behind.
+///
+/// The future may borrow, and need not be `Send`; it is dropped before this returns or unwinds.
+///
+/// # Errors
+/// That the selector could not be made (EMFILE, ENFILE, ENOMEM) or that its wait failed, with the
+/// kernel's errno.
+///
+/// # Panics
+/// When the future panics; when a loop runs on this thread already; and when the loop can provably
+/// never go on, with the list of who waits for what.
+///
+/// ```
+/// let answer = mainspring::run(async { 6 * 7 }).unwrap();
+/// assert_eq!(answer, 42);
+/// ```
+#[track_caller]
+pub fn run<F: Future>(future: F) -> io::Result<F::Output> {
+    assert!(
+        !context::is_entered(),
+        "mainspring::run was called inside a running loop; a thread runs one loop at a time",
+    );
+    Runtime::new()?.block_on(future)
+}
+
+/// Sets up a [`Runtime`].
+///
+/// ```
+/// use mainspring::{BackendKind, Builder};
+/// let runtime = Builder::new().name("worker").backend(BackendKind::Poll).build().unwrap();
+/// assert_eq!(runtime.backend_name(), "poll");
+/// ```
+#[derive(Debug)]
+#[must_use = "a builder makes nothing until `build`"]
+pub struct Builder {
+    backend: BackendKind,
+    name: Option<String>,
+    batch_max: u32,
+    event_capacity: usize,
+    clock: Clock,
+    #[cfg(feature = "sim")]
+    selector: Option<Selector>,
+}
+
+impl Default for Builder {
+    fn default() -> Builder {
+        Builder::new()
+    }
+}
+
+impl Builder {
+    /// The defaults: the target's own selector, no name, 128 polls per tick, 1024 events per wait.
+    pub fn new() -> Builder {
+        Builder {
+            backend: BackendKind::default(),
+            name: None,
+            batch_max: POLLS_PER_TURN,
+            event_capacity: EVENT_CAPACITY,
+            clock: Clock::default(),
+            #[cfg(feature = "sim")]
+            selector: None,
+        }
+    }
+
+    /// Chooses the selector: the target's own, or poll(2), which every Unix has.
+    pub fn backend(mut self, backend: BackendKind) -> Builder {
+        self.backend = backend;
+        self
+    }
+
+    /// Names the loop, for [`Runtime::name`] and reports.
+    pub fn name(mut self, name: impl Into<String>) -> Builder {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Most polls per tick, 1 to 128. The selector is asked at least once per 128 polls all the same.
+    ///
+    /// # Panics
+    /// If `batch_max` is 0 or above 128.
+    #[track_caller]
+    pub fn batch_max(mut self, batch_max: u32) -> Builder {
+        assert!((1..=POLLS_PER_TURN).contains(&batch_max), "batch_max must be between 1 and 128");
+        self.batch_max = batch_max;
+        self
+    }
+
+    /// Most events per wait; the rest is reported by the next.
+    ///
+    /// # Panics
+    /// If `capacity` is 0.
+    #[track_caller]
+    pub fn event_capacity(mut self, capacity: usize) -> Builder {
+        assert!(capacity > 0, "event_capacity must be at least 1");
+        self.event_capacity = capacity;
+        self
+    }
+
+    /// The clock the loop lives by.
+    #[cfg(feature = "sim")]
+    pub fn clock(mut self, clock: Clock) -> Builder {
+        self.clock = clock;
+        self
+    }
+
+    /// A selector made by hand, in place of a backend.
+    #[cfg(feature = "sim")]
+    pub fn selector(mut self, selector: Selector) -> Builder {
+        self.selector = Some(selector);
+        self
+    }
+
+    /// Opens the selector and makes the loop.
+    ///
+    /// # Errors
+    /// That the selector could not be made, with the kernel's errno.
+    pub fn build(self) -> io::Result<Runtime> {
+        #[cfg(feature = "sim")]
+        let selector = match self.selector {
+            Some(selector) => selector,
+            None => Selector::new(self.backend)?,
+        };
+        #[cfg(not(feature = "sim"))]
+        let selector = Selector::new(self.backend)?;
+        let core = Owner::new(selector.notifier());
+        let reactor = Reactor::new(selector, self.event_capacity);
+        let event_loop = EventLoop::new(core, reactor, self.clock, self.batch_max, self.name);
+        Ok(Runtime { event_loop: Rc::new(event_loop), selector_fd: OnceCell::new() })
+    }
+}
+
+/// One event loop with its tasks, for one thread.
+///
+/// It is `!Send`: it stays on the thread that made it. [`Runtime::handle`] gives other threads access.
+///
+/// # Panics
+/// [`block_on`](Runtime::block_on), [`tick`](Runtime::tick), [`enter`](Runtime::enter) and dropping a
+/// runtime panic while a loop is entered on this thread; nothing is changed by it, and a runtime that
+/// was to be dropped is leaked.
+///
+/// ```
+/// use mainspring::Runtime;
+/// let runtime = Runtime::new().unwrap();
+/// let handle = runtime.spawn(async { 1 });
+/// let two = runtime.block_on(async { handle.await.unwrap() + 1 }).unwrap();
+/// assert_eq!(two, 2);
+/// ```
+pub struct Runtime {
+    event_loop: Rc<EventLoop>,
+    /// A duplicate of the selector's descriptor, made when somebody asks.
+    selector_fd: OnceCell<Option<OwnedFd>>,
+}
+
+impl Runtime {
+    /// A runtime with the defaults of [`Builder::new`].
+    ///
+    /// # Errors
+    /// As for [`Builder::build`].
+    pub fn new() -> io::Result<Runtime> {
+        Builder::new().build()
+    }
+
+    /// Runs `future` to its end. Other tasks run meanwhile, and stay for the next call.
+    ///
+    /// # Errors
+    /// That the selector's wait failed; the future is dropped then.
+    ///
+    /// # Panics
+    /// When the future panics, when a loop is entered on this thread, and when nothing can ever go on:
+    /// nothing is ready, no timer is finite, nobody waits for a source, and no handle and no unknown
+    /// waker exists. Any doubt means that it sleeps.
+    #[track_caller]
+    pub fn block_on<F: Future>(&self, future: F) -> io::Result<F::Output> {
+        let event_loop = &self.event_loop;
+        let meta = SpawnMeta::at(Location::caller());
+        let entered = context::enter(event_loop, "Runtime::block_on");
+        let _main = event_loop.begin_main();
+        let result =
+            join::run_main(event_loop.core(), future, meta, |is_wanted| {
+                event_loop.tick(is_wanted).map(drop)
+            });
+        drop(entered);
+        result
+    }
+
+    /// One pass of the loop that makes a turn and does not block: remote wakes, the ready batch, due
+    /// timers, and what the selector has to report.
+    ///
+    /// With [`Runtime::selector_fd`] and [`Runtime::next_deadline`] this embeds the loop in another:
+    /// wait there until the descriptor is readable or the deadline comes, then tick. Whenever it returns
+    /// the loop counts as asleep, so that a wake from another thread makes the descriptor readable.
+    ///
+    /// # Errors
+    /// What the selector says of its wait.
+    ///
+    /// # Panics
+    /// While a loop is entered on this thread. It never panics for a deadlock.
+    ///
+    /// ```
+    /// use mainspring::Runtime;
+    /// let runtime = Runtime::new().unwrap();
+    /// let handle = runtime.spawn(async { mainspring::yield_now().await });
+    /// while !handle.is_finished() {
+    ///     runtime.tick().unwrap();
+    /// }
+    /// ```
+    #[track_caller]
+    pub fn tick(&self) -> io::Result<TickStats> {
+        self.tick_by(false)
+    }
+
+    /// As [`Runtime::tick`], but sleeps until something happens if nothing is ready: for ever, if
+    /// nothing ever does.
+    ///
+    /// # Errors
+    /// What the selector says of its wait.
+    ///
+    /// # Panics
+    /// While a loop is entered on this thread.
+    #[track_caller]
+    pub fn tick_blocking(&self) -> io::Result<TickStats> {
+        self.tick_by(true)
+    }
+
+    #[track_caller]
+    fn tick_by(&self, may_block: bool) -> io::Result<TickStats> {
+        let _entered = context::enter(&self.event_loop, "Runtime::tick");
+        self.event_loop.core().inbox.end_sleep();
+        self.event_loop.force_turn();
+        let stats = self.event_loop.tick(|| may_block)?;
+        self.event_loop.rest()?;
+        Ok(stats)
+    }
+
+    /// Spawns a task from outside, between ticks; it runs when the loop next does.
+    #[track_caller]
+    pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + 'static,
+    {
+        join::spawn_on(self.event_loop.core(), future, SpawnMeta::at(Location::caller()))
+    }
+
+    /// Makes this the thread's current loop until the guard is dropped, so that [`spawn`](crate::spawn)
+    /// and leaf futures find it. Nothing is polled by it.
+    ///
+    /// # Panics
+    /// While a loop is entered on this thread.
+    #[must_use = "the loop is left when the guard is dropped"]
+    #[track_caller]
+    pub fn enter(&self) -> EnterGuard<'_> {
+        EnterGuard { _entered: context::enter(&self.event_loop, "Runtime::enter"), _runtime: PhantomData }
+    }
+
+    /// A handle for other threads.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        Handle::new(self.event_loop.core())
+    }
+
+    /// A descriptor that is readable while the loop has something to do that no task or timer here
+    /// knows of: to be waited for by a foreign loop. `None` with poll(2), which has none, and where no
+    /// further descriptor can be opened.
+    #[must_use]
+    pub fn selector_fd(&self) -> Option<BorrowedFd<'_>> {
+        let duplicate = self.selector_fd.get_or_init(|| {
+            self.event_loop.reactor().with_selector(|selector| {
+                selector.selector_fd().and_then(|fd| fd.try_clone_to_owned().ok())
+            })
+        });
+        duplicate.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Until when the loop has nothing to do by itself: now, while anything is ready; `None`, if only
+    /// an event or another thread can make it so.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.event_loop.next_deadline()
+    }
+
+    /// Reads the loop's clock.
+    #[must_use]
+    pub fn now(&self) -> Instant {
+        self.event_loop.clock().now()
+    }
+
+    /// The selector in use: "epoll", "kqueue", "poll".
+    #[must_use]
+    pub fn backend_name(&self) -> &'static str {
+        self.event_loop.reactor().with_selector(|selector| selector.name())
+    }
+
+    /// The name the builder gave.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.event_loop.name()
+    }
+
+    /// Lets the tasks run for at most `limit` longer, then drops the runtime with what is left. Says
+    /// whether they all came to their end.
+    ///
+    /// # Errors
+    /// What the selector says of its wait; the runtime is dropped all the same.
+    ///
+    /// # Panics
+    /// While a loop is entered on this thread.
+    #[track_caller]
+    pub fn shutdown(self, limit: Duration) -> io::Result<bool> {
+        let _entered = context::enter(&self.event_loop, "Runtime::shutdown");
+        let event_loop = &self.event_loop;
+        let limit = crate::spawn(crate::time::sleep(limit));
+        let is_wanted = || event_loop.core().task_count() > 1 && !limit.is_finished();
+        while is_wanted() {
+            event_loop.tick(is_wanted)?;
+        }
+        Ok(!limit.is_finished())
+    }
+}
+
+impl fmt::Debug for Runtime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Runtime")
+            .field("name", &self.name())
+            .field("backend", &self.backend_name())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        if context::is_entered() {
+            // Leaked, so that the state of both loops stays whole.
+            std::mem::forget(Rc::clone(&self.event_loop));
+            assert!(
+                std::thread::panicking(),
+                "a Runtime was dropped inside a running loop; drop it after `block_on` returned",
+            );
+            return;
+        }
+        let entered = context::enter(&self.event_loop, "dropping a Runtime");
+        self.event_loop.close();
+        drop(entered);
+    }
+}
+
+/// Leaves the loop when it is dropped. Made by [`Runtime::enter`].
+pub struct EnterGuard<'a> {
+    _entered: Entered,
+    _runtime: PhantomData<&'a Runtime>,
+}
+
+impl fmt::Debug for EnterGuard<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("EnterGuard")
+    }
+}

@@ -1,0 +1,63 @@
+//! Tests that own time: a manual clock under a real loop.
+//!
+//! *Role.* `sim::run` is the one-line way to test anything that waits: the clock stands still while
+//! anything is ready and jumps to the next deadline when nothing is, so an hour's sleep takes no time
+//! and the result is the same on every machine.
+//!
+//! Feature `sim` only. It holds, besides, what `mainspring_sys` offers: the scripted selector and the
+//! fault plan, re-exported here.
+
+use std::future::Future;
+
+pub use mainspring_sys::clock::{Clock, ManualClock};
+pub use mainspring_sys::fault;
+
+
+use crate::runtime::Builder;
+use mainspring_sys::Instant;
+
+/// Where the manual clock starts: not at zero, so that deadlines before the start can be told.
+const START: Instant = Instant::from_ns(1_000_000_000);
+
+/// Runs `future` on a loop with a manual clock that advances by itself whenever nothing is ready. The
+/// real selector is underneath, so sockets work; what depends on another thread's time does not.
+///
+/// The `seed` decides where the clock stands inside a wheel step at the start: the same seed gives the
+/// same run.
+///
+/// # Panics
+/// As [`crate::run`]; and when the selector fails.
+///
+/// ```
+/// use mainspring::time::{now, sleep};
+/// use std::time::Duration;
+/// let slept = mainspring::sim::run(1, async {
+///     let start = now();
+///     sleep(Duration::from_secs(3600)).await;
+///     now() - start
+/// });
+/// assert_eq!(slept, Duration::from_secs(3600));
+/// ```
+#[track_caller]
+pub fn run<F: Future>(seed: u64, future: F) -> F::Output {
+    let clock = ManualClock::starting_at(start_of(seed));
+    let runtime = Builder::new().clock(Clock::Manual(clock)).build();
+    let runtime = runtime.expect("the selector of a simulated run could not be made");
+    runtime.block_on(future).expect("the selector of a simulated run failed")
+}
+
+/// Spreads seeds over a little more than two of the wheel's coarsest slots that tests cross.
+fn start_of(seed: u64) -> Instant {
+    let mixed = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    Instant::from_ns(START.as_ns() + (mixed >> 20))
+}
+
+/// Moves the manual clock of the loop that runs on this thread.
+///
+/// # Panics
+/// Where no loop runs, and where its clock is not manual.
+pub fn advance(duration: std::time::Duration) {
+    let event_loop = crate::context::current().expect("sim::advance needs a running loop");
+    let clock = event_loop.clock().as_manual();
+    clock.expect("sim::advance needs a loop with a manual clock").advance(duration);
+}

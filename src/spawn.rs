@@ -1,0 +1,184 @@
+//! `spawn` and the two yields: what a task does with its own loop.
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::panic::Location;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use crate::context;
+use crate::handle::Handle;
+use crate::pin::pinned;
+use crate::task::core::Core;
+use crate::task::join::{self, JoinHandle, TaskId};
+use crate::task::record::SpawnMeta;
+use crate::task::wait::{Kind, WaitRing, Waiter};
+
+const NO_LOOP: &str = "spawn must be called inside a running loop; see `Runtime::spawn` and `Handle`";
+
+/// Starts a task on the loop that runs on this thread: at the back of the ready queue, polled in a
+/// later tick. The future need not be `Send`.
+///
+/// In a loop that is being dropped the future is dropped at once, and the handle says aborted.
+///
+/// # Panics
+/// Where no loop runs.
+///
+/// ```
+/// mainspring::run(async {
+///     let local = std::rc::Rc::new(5);
+///     let handle = mainspring::spawn(async move { *local + 1 });
+///     assert_eq!(handle.await.unwrap(), 6);
+/// })
+/// .unwrap();
+/// ```
+#[track_caller]
+#[inline]
+pub fn spawn<F>(future: F) -> JoinHandle<F::Output>
+where
+    F: Future + 'static,
+{
+    match join::spawn_current(future, SpawnMeta::at(Location::caller())) {
+        Ok(handle) => handle,
+        Err(_) => panic!("{NO_LOOP}"),
+    }
+}
+
+/// Starts a task with a name.
+///
+/// ```
+/// mainspring::run(async {
+///     let handle = mainspring::TaskBuilder::new().name("clock").spawn(async {});
+///     assert_eq!(handle.name().as_deref(), Some("clock"));
+/// })
+/// .unwrap();
+/// ```
+#[derive(Debug, Default)]
+#[must_use = "a builder makes nothing until `spawn`"]
+pub struct TaskBuilder {
+    name: Option<Box<str>>,
+}
+
+impl TaskBuilder {
+    /// A task without a name.
+    pub fn new() -> TaskBuilder {
+        TaskBuilder::default()
+    }
+
+    /// The task's name, for handles and reports (kept with feature `inspect` only).
+    pub fn name(mut self, name: impl Into<String>) -> TaskBuilder {
+        self.name = Some(name.into().into_boxed_str());
+        self
+    }
+
+    /// Starts the task, as [`spawn`] does.
+    ///
+    /// # Panics
+    /// Where no loop runs.
+    #[track_caller]
+    pub fn spawn<F>(self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + 'static,
+    {
+        match join::spawn_current(future, SpawnMeta { name: self.name, location: Location::caller() }) {
+            Ok(handle) => handle,
+            Err(_) => panic!("{NO_LOOP}"),
+        }
+    }
+}
+
+/// The id of the task that is being polled; `None` outside of tasks.
+#[must_use]
+pub fn current_task_id() -> Option<TaskId> {
+    Core::with_current(|core| core.and_then(Core::current_task).map(|task| TaskId::new(task.id())))
+}
+
+/// A handle to the loop that runs on this thread, for other threads.
+///
+/// # Errors
+/// `NotConnected` where no loop runs.
+pub fn current_handle() -> io::Result<Handle> {
+    Core::with_current(|core| core.map(Handle::new)).ok_or_else(crate::reactor::no_loop)
+}
+
+/// Lets every task run that is ready now: goes to the back of the ready queue. It forces no look at the
+/// selector; see [`yield_to_io`].
+///
+/// # Cancel safety
+/// Safe.
+///
+/// ```
+/// mainspring::run(async { mainspring::yield_now().await }).unwrap();
+/// ```
+pub fn yield_now() -> YieldNow {
+    YieldNow { has_yielded: false }
+}
+
+/// Goes to the back of the ready queue once. Made by [`yield_now`].
+#[must_use = "futures do nothing unless you `.await` or poll them"]
+#[derive(Debug)]
+pub struct YieldNow {
+    has_yielded: bool,
+}
+
+impl Future for YieldNow {
+    type Output = ();
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if self.has_yielded {
+            return Poll::Ready(());
+        }
+        self.has_yielded = true;
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+/// Resumes only after timers and selector were looked at once more.
+///
+/// # Cancel safety
+/// Safe.
+///
+/// # Panics
+/// When it is polled where no loop runs.
+///
+/// ```
+/// mainspring::run(async { mainspring::yield_to_io().await }).unwrap();
+/// ```
+#[track_caller]
+pub fn yield_to_io() -> YieldToIo {
+    YieldToIo { waiter: Waiter::new(Kind::SelectorTurn, Location::caller()) }
+}
+
+/// Resumes after the loop's next turn. Made by [`yield_to_io`].
+#[must_use = "futures do nothing unless you `.await` or poll them"]
+pub struct YieldToIo {
+    waiter: Waiter,
+}
+
+impl Future for YieldToIo {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let waiter = pinned!(self.as_ref(), waiter);
+        if waiter.is_woken() {
+            return Poll::Ready(());
+        }
+        waiter.arm(cx);
+        if !waiter.is_linked() {
+            let event_loop =
+                context::current().expect("yield_to_io must be awaited inside a running loop");
+            let ring: &WaitRing = event_loop.after_turn();
+            ring.push(waiter);
+        }
+        Poll::Pending
+    }
+}
+
+impl fmt::Debug for YieldToIo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("YieldToIo").finish_non_exhaustive()
+    }
+}

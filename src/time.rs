@@ -1,0 +1,33 @@
+//! Time: sleeping, timeouts, intervals.
+//!
+//! *Promises.* Never early. Timers that are due at the same instant fire in the order in which they were
+//! armed (first polled or reset); different deadlines that come due in one tick fire in the order of
+//! the deadlines.
+//!
+//! *Lazy arming.* [`sleep`] and [`timeout`] read no clock: the first poll that waits hands the length to
+//! the loop, and its next turn (at most 128 polls or about a millisecond later) starts the time.
+//! [`sleep_until`] is exact. Lateness is the rest of the turn, the wheel's step (0.52 ms) where many
+//! timers share it and 0.1 ms where few do, and the kernel's own.
+//!
+//! *Clock.* [`Instant`] is the system's monotonic clock in nanoseconds; `Duration::MAX`, and every
+//! deadline beyond 584 years of uptime, mean never. It stands still while a Linux or macOS machine is
+//! suspended; timers that came due meanwhile fire once each, in order.
+
+mod interval;
+mod sleep;
+mod timeout;
+
+pub use interval::{Interval, MissedTick, Tick, interval, interval_at};
+pub use mainspring_sys::Instant;
+pub use sleep::{Sleep, sleep, sleep_until};
+pub use timeout::{Elapsed, Timeout, timeout, timeout_at};
+
+/// Reads the clock of the loop that runs on this thread, which a test may have replaced; the system's
+/// monotonic clock where no loop runs.
+#[must_use]
+pub fn now() -> Instant {
+    match crate::context::current() {
+        Some(event_loop) => event_loop.clock().now(),
+        None => mainspring_sys::Clock::Monotonic.now(),
+    }
+}
