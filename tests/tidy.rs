@@ -173,14 +173,14 @@ fn the_steps_of_a_tick_read_alike_in_code_and_docs() {
 // A dead link tells the reader that nobody else came this way.
 #[test]
 fn relative_links_lead_somewhere() {
-    settle(tree().each_page(|page| docs::links(page, &tree().exists())));
+    settle(tree().each_page(|page| docs::links(page, tree().exists())));
 }
 
 // A map with a street that was torn down is worse than none.
 #[test]
 fn the_code_map_names_files_that_exist() {
     settle(tree().with("docs/architecture.md", |page| {
-        docs::code_map(page, &tree().exists())
+        docs::code_map(page, tree().exists())
     }));
 }
 
@@ -211,6 +211,6 @@ fn only_the_agreed_features() {
 #[test]
 fn every_example_is_declared() {
     settle(tree().with("Cargo.toml", |page| {
-        manifest::examples(page, &tree().exists())
+        manifest::examples(page, tree().exists())
     }));
 }
