@@ -5,7 +5,7 @@ use crate::tree::{Complaint, Page};
 
 /// How far above an unsafe block its reason may begin.
 const REASON_LINES_MAX: usize = 8;
-/// A reason shorter than this says nothing.
+/// A reason no longer than this says nothing, unless it cites an invariant.
 const REASON_CHARS_MIN: usize = 20;
 /// Words of those who gave no reason.
 const EMPTY_REASONS: [&str; 3] = ["untriaged", "trivial", "todo"];
@@ -63,7 +63,8 @@ pub(crate) fn list_is_true(sources: &[Source], page: &Page) -> Vec<Complaint> {
     complaints
 }
 
-/// A file that opts in has `# Invariants` in its header; one that does not has no unsafe code.
+/// A file that opts in names its invariants (`# Invariants` or `*Invariants.*` in the header), or cites
+/// in the header or the attribute those of its parent (`LIST-2`).
 pub(crate) fn names_its_invariants(source: &Source) -> Vec<Complaint> {
     if !is_of_a_crate(source) || source.is_test_file() {
         return Vec::new();
@@ -72,16 +73,32 @@ pub(crate) fn names_its_invariants(source: &Source) -> Vec<Complaint> {
         return Vec::new();
     };
     let is_named = source.lines.iter().any(|line| {
-        line.raw
-            .trim_start()
-            .strip_prefix("//!")
-            .is_some_and(|text| text.trim() == "# Invariants")
+        let text = line.raw.strip_prefix("//!").unwrap_or("").trim();
+        text == "# Invariants" || text.starts_with("*Invariants") || cites(text)
     });
-    if is_named {
+    // The attribute, to the line of its `]`.
+    let attribute = source.lines[line - 1..].iter();
+    let end = attribute
+        .clone()
+        .position(|line| line.code.contains(']'))
+        .unwrap_or(0);
+    if is_named || attribute.take(end + 1).any(|line| cites(&line.raw)) {
         return Vec::new();
     }
     let advice = "unsafe code rests on invariants: name them under `//! # Invariants`";
     vec![Complaint::new(&source.path, line, advice)]
+}
+
+/// Whether a text cites an invariant by its id: capitals, a dash, a number.
+fn cites(text: &str) -> bool {
+    text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-')
+        .any(|word| {
+            word.split_once('-').is_some_and(|(name, number)| {
+                name.len() >= 2
+                    && name.bytes().all(|byte| byte.is_ascii_uppercase())
+                    && number.parse::<u32>().is_ok()
+            })
+        })
 }
 
 /// Each unsafe block, impl and function has its reason above it.
@@ -136,7 +153,8 @@ fn reason_above(source: &Source, line: usize, what: &str) -> Result<(), &'static
         .to_lowercase()
         .split(|c: char| !c.is_alphanumeric())
         .any(|word| EMPTY_REASONS.contains(&word));
-    if reason.chars().count() <= REASON_CHARS_MIN || is_empty {
+    let is_short = reason.chars().count() <= REASON_CHARS_MIN && !cites(reason);
+    if is_short || is_empty {
         return Err("its reason gives none: what could go wrong, and what rules it out?");
     }
     Ok(())
@@ -175,8 +193,10 @@ mod tests {
             names_its_invariants(&Source::new("src/list.rs", OPT_IN)).len(),
             1
         );
-        let good = format!("//! # Invariants\n{OPT_IN}");
-        assert!(names_its_invariants(&Source::new("src/list.rs", &good)).is_empty());
+        let cited = "//! A part.\n#![expect(\n unsafe_code,\n reason = \"links; LIST-2\"\n)]\n";
+        for good in [&format!("//! # Invariants\n{OPT_IN}"), cited] {
+            assert!(names_its_invariants(&Source::new("src/list.rs", good)).is_empty());
+        }
     }
 
     #[test]
@@ -205,6 +225,7 @@ mod tests {
     #[test]
     fn a_block_with_a_reason_stays_green() {
         let good = [
+            "// SAFETY: LIST-2.\nunsafe { b() }",
             "// SAFETY: LIST-2: the node is linked,\n// so it lives.\nunsafe { b() }",
             "/// Frees it.\n///\n/// # Safety\n/// The pointer came from `alloc` above.\n#[inline]\nunsafe fn a() {}",
             "struct V { wake: unsafe fn(*const ()) } // and \"unsafe {\"",
