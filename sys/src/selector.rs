@@ -32,6 +32,8 @@ pub mod epoll;
 ))]
 pub mod kqueue;
 pub mod poll;
+#[cfg(feature = "sim")]
+pub mod scripted;
 
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -42,6 +44,8 @@ use crate::event::{Events, Interest, Token};
 use crate::notify::Notifier;
 
 use self::poll::Poll;
+#[cfg(feature = "sim")]
+use self::scripted::Scripted;
 
 // The choice, in one place. A mistyped `--cfg mainspring_backend="pol"` would select the default
 // silently, which is why `check-cfg` denies it and every suite asserts the name of its backend.
@@ -120,6 +124,9 @@ pub enum Selector {
     Native(Native),
     /// poll(2), asked for by [`BackendKind::Poll`].
     Poll(Poll),
+    /// A script, or a perturbed selector, for tests. It is not made by [`Selector::new`].
+    #[cfg(feature = "sim")]
+    Scripted(Scripted),
 }
 
 /// Calls the same method on whichever backend there is.
@@ -128,6 +135,8 @@ macro_rules! forward {
         match $selector {
             Selector::Native($backend) => $call,
             Selector::Poll($backend) => $call,
+            #[cfg(feature = "sim")]
+            Selector::Scripted($backend) => $call,
         }
     };
 }
@@ -215,6 +224,8 @@ impl Selector {
         match self {
             Selector::Native(_) => Native::TRIGGERING,
             Selector::Poll(_) => Poll::TRIGGERING,
+            #[cfg(feature = "sim")]
+            Selector::Scripted(scripted) => scripted.triggering(),
         }
     }
 
@@ -225,6 +236,8 @@ impl Selector {
         match self {
             Selector::Native(_) => Native::FORGETS_ON_CLOSE,
             Selector::Poll(_) => Poll::FORGETS_ON_CLOSE,
+            #[cfg(feature = "sim")]
+            Selector::Scripted(scripted) => scripted.forgets_on_close(),
         }
     }
 }
