@@ -23,7 +23,8 @@
 //! 5. **HUP and ERR are always asked for**, by the kernel itself. RDHUP (the peer shut its writing
 //!    side) is not; it has to be named. HUP may come alone: a pipe's read end whose writers are gone
 //!    and whose bytes are read reports HUP without IN. A socket that is not connected yet is OUT|HUP.
-//! 6. **Files without readiness are refused** with EPERM: regular files, directories, `/dev/null`.
+//! 6. **Files without readiness are refused** with EPERM: regular files, directories, `/dev/null`;
+//!    not by ADD alone, by MOD and DEL too.
 //! 7. **More ready than room**: the rest stays on the list, in order, for the next call. Edge-triggered
 //!    reports leave the list and announcements join its tail, so the queue rotates by itself.
 //! 8. **Time**: `epoll_wait` takes whole milliseconds in an `int`; `epoll_pwait2` (Linux 5.11) takes a
@@ -217,14 +218,14 @@ impl Backend for Epoll {
         // the memo: what it asked for stays armed.
         let interest = memo.interest | interest;
         let data = epoll::EventData::new_u64(token.0);
-        epoll::modify(&self.epoll, fd, data, flags_of(interest))?;
+        epoll::modify(&self.epoll, fd, data, flags_of(interest)).map_err(not_registered)?;
         self.remember(fd, Memo { token, interest });
         Ok(())
     }
 
     fn remove(&mut self, fd: BorrowedFd<'_>, _token: Token) -> io::Result<()> {
         fault::check(Call::Control, 0)?;
-        epoll::delete(&self.epoll, fd)?;
+        epoll::delete(&self.epoll, fd).map_err(not_registered)?;
         self.remember(fd, Memo::NONE);
         Ok(())
     }
@@ -264,6 +265,16 @@ impl Backend for Epoll {
     /// Nothing: changes are never queued.
     fn submit(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+/// The error of a MOD or a DEL. Of a file that could never be registered the kernel says EPERM
+/// before it looks for a registration; the contract says that there is none (B11).
+fn not_registered(errno: Errno) -> Errno {
+    if errno == Errno::PERM {
+        Errno::NOENT
+    } else {
+        errno
     }
 }
 
