@@ -175,6 +175,7 @@ impl Bench {
 
     /// Sleeps as the loop would, until something expires. Answers the number of empty advances.
     fn sleep(&mut self) -> usize {
+        self.check();
         let mut empty_count = 0;
         while let Some(next_ns) = self.wheel.next_deadline_ns() {
             if self.advance(next_ns.max(self.now_ns)) > 0 {
