@@ -13,7 +13,6 @@ use std::rc::Rc;
 use crate::event_loop::EventLoop;
 use crate::reactor::Reactor;
 use crate::task::core::Core;
-use crate::timers::Timers;
 
 thread_local! {
     static CURRENT: RefCell<Option<Rc<EventLoop>>> = const { RefCell::new(None) };
@@ -61,12 +60,4 @@ pub(crate) fn current() -> Option<Rc<EventLoop>> {
 /// The reactor of the loop that is entered, if any.
 pub(crate) fn reactor() -> Option<Rc<Reactor>> {
     current().map(|event_loop| Rc::clone(event_loop.reactor()))
-}
-
-/// The timers of the loop that is entered, if any.
-#[inline]
-pub(crate) fn timers() -> Option<Rc<Timers>> {
-    CURRENT
-        .try_with(|current| current.borrow().as_ref().map(|event_loop| Rc::clone(event_loop.timers())))
-        .unwrap_or(None)
 }

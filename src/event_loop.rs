@@ -59,7 +59,7 @@ pub struct TickStats {
 pub(crate) struct EventLoop {
     core: Owner,
     reactor: Rc<Reactor>,
-    timers: Rc<Timers>,
+    timers: Timers,
     clock: Clock,
     /// Who waits for the selector to be asked once more.
     after_turn: WaitRing,
@@ -95,7 +95,7 @@ impl EventLoop {
         EventLoop {
             core,
             reactor: Rc::new(reactor),
-            timers: Rc::new(timers),
+            timers,
             clock,
             after_turn: WaitRing::new(),
             polls_since_turn: Cell::new(0),
@@ -113,10 +113,6 @@ impl EventLoop {
 
     pub(crate) fn reactor(&self) -> &Rc<Reactor> {
         &self.reactor
-    }
-
-    pub(crate) fn timers(&self) -> &Rc<Timers> {
-        &self.timers
     }
 
     pub(crate) fn clock(&self) -> &Clock {
@@ -187,7 +183,7 @@ impl EventLoop {
 
     /// Looks at the clock, if there is anything that polling keeps waiting.
     fn has_polled_for_long(&self) -> bool {
-        if self.reactor.is_empty() && self.timers.is_idle() {
+        if self.reactor.is_empty() && self.timers.is_idle(&self.core.timers) {
             return false;
         }
         let now = self.clock.now();
@@ -209,11 +205,11 @@ impl EventLoop {
 
     /// The clock is read only if that could make something due. Says what it showed.
     fn expire_timers(&self, stats: &mut TickStats) -> Option<Instant> {
-        if self.timers.is_idle() {
+        if self.timers.is_idle(&self.core.timers) {
             return None;
         }
         let now = self.clock.now();
-        stats.timers = self.timers.expire(now);
+        stats.timers = self.timers.expire(&self.core.timers, now);
         Some(now)
     }
 
@@ -235,7 +231,7 @@ impl EventLoop {
     /// set: nothing else can change while this thread is here.
     fn sleep(&self, now: Option<Instant>) -> io::Result<usize> {
         self.core.free.trim();
-        let deadline = match (self.timers.next_deadline(), now) {
+        let deadline = match (self.timers.next_deadline(&self.core.timers), now) {
             (Some(at), Some(now)) => Deadline::At { at, now },
             (Some(_), None) => Deadline::Now,
             (None, _) => Deadline::Never,
@@ -290,7 +286,7 @@ impl EventLoop {
         if is_busy {
             return Some(self.clock.now());
         }
-        self.timers.next_deadline().map(|at| at.max(Instant::ORIGIN)).map(|at| {
+        self.timers.next_deadline(&self.core.timers).map(|at| at.max(Instant::ORIGIN)).map(|at| {
             if at == Instant::ORIGIN { self.clock.now() } else { at }
         })
     }
@@ -301,7 +297,7 @@ impl EventLoop {
         self.core.ready.is_empty()
             && self.core.inbox.is_empty()
             && self.after_turn.is_empty()
-            && self.timers.next_deadline().is_none()
+            && self.timers.next_deadline(&self.core.timers).is_none()
             && self.core.handle_count() == 0
             && !self.reactor.has_waiters()
             && self.core.all_wakers_are_known()
@@ -321,7 +317,7 @@ impl EventLoop {
     /// The loop must be entered. The selector goes with the loop itself, last.
     pub(crate) fn close(&self) {
         self.core.close();
-        self.timers.close();
+        self.timers.close(&self.core.timers);
         self.reactor.close();
         self.wake_after_turn();
     }

@@ -34,7 +34,7 @@ use super::count::{BiasedCount, OnRelease};
 use super::inbox::Inbox;
 use super::queue::ReadyQueue;
 use super::raw::{Header, TaskRef};
-use super::wait::Waiter;
+use super::wait::{TimerRings, Waiter};
 use crate::list::Ring;
 use crate::shim::{AtomicU32, Bell, Cell, thread_word};
 
@@ -62,6 +62,8 @@ pub(crate) struct Core {
     /// Counts ticks; wait nodes note since which one they wait.
     pub(crate) tick: Cell<u32>,
     pub(crate) free: FreeLists,
+    /// Timers on their way to the wheel.
+    pub(crate) timers: TimerRings,
     /// Every unfinished task, in spawn order.
     owned: Ring<Header>,
     next_id: Cell<u64>,
@@ -98,6 +100,7 @@ impl Core {
             budget: Cell::new(BUDGET),
             tick: Cell::new(0),
             free: FreeLists::new(),
+            timers: TimerRings::new(),
             owned: Ring::new(),
             next_id: Cell::new(0),
             id_range_end: Cell::new(0),
@@ -258,7 +261,7 @@ impl Core {
         // SAFETY: the caller's share keeps the block until here.
         match unsafe { core.as_ref() }.count.release_shared() {
             OnRelease::Keep => {}
-            // SAFETY: the last share is gone; the block came out of a `Box` (`Core::new`).
+            // SAFETY: the last share is gone; the block came out of a `Box` (`Owner::new`).
             OnRelease::Free => drop(unsafe { Box::from_raw(core.as_ptr()) }),
         }
     }
@@ -330,9 +333,11 @@ impl Drop for Owner {
     fn drop(&mut self) {
         debug_assert!(self.inbox.is_closed(), "the event loop closes its core before it goes");
         // Blocks that other threads or join handles still hold are counted by the shared half now.
-        self.count.merge(1);
-        // SAFETY: the loop's own share, given back once.
-        unsafe { Core::release_shared(self.0) };
+        match self.count.merge(1, 1) {
+            OnRelease::Keep => {}
+            // SAFETY: the loop's own share was the last; the block came out of a `Box` (`Owner::new`).
+            OnRelease::Free => drop(unsafe { Box::from_raw(self.0.as_ptr()) }),
+        }
     }
 }
 

@@ -110,16 +110,20 @@ impl BiasedCount {
         self.local.get() == known && self.shared.load(Acquire) == BIAS
     }
 
-    /// Joins the halves; `known` is how many references the owner's thread can name. From here on
-    /// every reference is released by [`BiasedCount::release_shared`].
+    /// Joins the halves and gives back `released` of the `known` references, which are those that the
+    /// owner's thread can name. From here on every reference is released by
+    /// [`BiasedCount::release_shared`].
     #[inline]
-    pub(crate) fn merge(&self, known: i32) {
-        if self.is_known(known) {
-            self.shared.store(known, Relaxed);
+    pub(crate) fn merge(&self, known: i32, released: i32) -> OnRelease {
+        let left = if self.is_known(known) {
+            // Nobody else can touch the count now, so a store is enough.
+            self.shared.store(known - released, Relaxed);
+            known - released
         } else {
-            self.shared.fetch_add(self.local.get() - BIAS, AcqRel);
-        }
-        self.local.set(0);
+            let change = self.local.get() - BIAS - released;
+            self.shared.fetch_add(change, AcqRel) + change
+        };
+        if left == 0 { OnRelease::Free } else { OnRelease::Keep }
     }
 
     #[cfg(test)]
@@ -150,9 +154,17 @@ mod tests {
     fn known_references_merge_without_a_read_modify_write_and_free_once() {
         let count = BiasedCount::new(2);
         assert!(count.is_known(2));
-        count.merge(2);
-        assert_eq!(count.release_shared(), OnRelease::Keep);
+        assert_eq!(count.merge(2, 1), OnRelease::Keep);
         assert_eq!(count.release_shared(), OnRelease::Free);
+    }
+
+    #[test]
+    fn a_merge_that_gives_back_the_last_reference_says_so() {
+        assert_eq!(BiasedCount::new(1).merge(1, 1), OnRelease::Free);
+        let count = BiasedCount::new(1);
+        count.acquire_local();
+        assert_eq!(count.release_shared(), OnRelease::Keep); // dropped elsewhere
+        assert_eq!(count.merge(1, 1), OnRelease::Free);
     }
 
     #[test]
@@ -165,7 +177,7 @@ mod tests {
         assert!(count.is_known(1));
         count.acquire_shared();
         assert!(!count.is_known(1));
-        count.merge(1);
+        assert_eq!(count.merge(1, 0), OnRelease::Keep);
         assert_eq!(count.release_shared(), OnRelease::Keep);
         assert_eq!(count.release_shared(), OnRelease::Free);
     }

@@ -153,7 +153,10 @@ where
 {
     // SAFETY: an `Owner` never leaves the loop's thread; the future does not borrow. JOIN-1: the
     // handle's reference comes with the task.
-    unsafe { JoinHandle::new(owner.spawn(future, meta)) }
+    let handle = unsafe { JoinHandle::new(owner.spawn(future, meta)) };
+    // Whoever embeds the loop may be waiting for its descriptor.
+    owner.inbox.ring();
+    handle
 }
 
 /// Sends a new task to another thread's loop; one that is gone has the future dropped, here and now.

@@ -96,7 +96,7 @@ enum Origin {
 }
 
 impl Core {
-    /// A new task at the back of the ready queue; the caller gets the join handle's reference. A
+    /// A new task at the back of the ready queue (a sleeping loop is not rung); the caller gets the join handle's reference. A
     /// loop that is closing drops the future at once, and the task is done, aborted.
     ///
     /// # Safety
@@ -116,7 +116,7 @@ impl Core {
             task.drop_for_close(self);
             task.release_popped();
         } else {
-            self.push_ready(task);
+            self.ready.push(task);
         }
         task
     }
@@ -287,11 +287,7 @@ impl TaskRef {
                 AfterPoll::DropFuture => self.drop_future_and_finish(core),
             },
             Polled::Ready => self.finish(core, Ending::Output),
-            Polled::Panicked(payload) => {
-                // SAFETY: RAW-3, the future is dropped and nothing stands in its place.
-                unsafe { (header.vtable.put_panic)(self, payload) };
-                self.finish(core, Ending::Panic);
-            }
+            Polled::Panicked => self.finish(core, Ending::Panic),
         }
     }
 
@@ -342,9 +338,11 @@ impl TaskRef {
             }
             OnDone::Discard => self.discard(header.state.take_ending()),
         }
-        header.count.merge(1 + i32::from(header.state.is_joinable()));
-        if !header.state.is_queued() {
-            self.release_shared();
+        // The loop's reference goes, unless the ready queue still needs it.
+        let released = i32::from(!header.state.is_queued());
+        match header.count.merge(1 + i32::from(header.state.is_joinable()), released) {
+            OnRelease::Keep => {}
+            OnRelease::Free => self.free(),
         }
     }
 
@@ -394,9 +392,10 @@ impl TaskRef {
         let header = self.header();
         let (layout, core) = (header.vtable.layout, header.core);
         let recycle = self.core().is_current();
-        // SAFETY: the last reference is gone (COUNT-3), and with it future and result (RAW-3: the
-        // loop's reference covers the one, the handle's the other).
-        unsafe { ptr::drop_in_place(self.0.as_ptr()) };
+        // The last reference is gone (COUNT-3), and with it future and result (RAW-3: the loop's
+        // reference covers the one, the handle's the other) and the joiner (`finish` or `detach`).
+        // SAFETY: nobody else refers to the header, and the record is not used again.
+        unsafe { ptr::drop_in_place(&raw mut (*self.0.as_ptr()).record) };
         let block = self.0.cast();
         if recycle {
             // SAFETY: on the loop's thread; the block has this layout and no user; the share of the
@@ -452,17 +451,18 @@ impl TaskRef {
     pub(crate) fn detach(self) {
         let header = self.header();
         match header.state.transition_to_detached() {
-            OnDetach::Discard(ending) => self.discard(Some(ending)),
-            OnDetach::Nothing => {}
-        }
-        if let Some(joiner) = header.joiner.take() {
-            failure::contain("a joiner's waker, as it was dropped,", || drop(joiner));
-        }
-        if header.state.is_done() {
-            self.release_shared();
-        } else {
-            // The handle's reference was made on this thread, so it goes from the local half.
-            header.count.release_local();
+            OnDetach::Release => self.release_shared(),
+            OnDetach::Discard(ending) => {
+                self.discard(Some(ending));
+                self.release_shared();
+            }
+            OnDetach::Leave => {
+                if let Some(joiner) = header.joiner.take() {
+                    failure::contain("a joiner's waker, as it was dropped,", || drop(joiner));
+                }
+                // The handle's reference was made on this thread, so it goes from the local half.
+                header.count.release_local();
+            }
         }
     }
 

@@ -47,8 +47,8 @@ pub(super) enum Polled {
     Pending,
     /// The future is dropped and its output stands in the block.
     Ready,
-    /// The future is dropped and the payload is for the block.
-    Panicked(Payload),
+    /// The future is dropped and a panic's payload stands in the block.
+    Panicked,
 }
 
 /// A block for a future of type `F`.
@@ -96,22 +96,21 @@ unsafe fn poll<F: Future>(task: TaskRef, cx: &mut Context<'_>) -> Polled {
     let result = catch_unwind(AssertUnwindSafe(|| {
         // SAFETY: RAW-3, it is there; RAW-4, it never moves; RUNNING keeps everybody else away.
         match unsafe { Pin::new_unchecked(&mut *future) }.poll(cx) {
-            Poll::Pending => None,
+            Poll::Pending => Polled::Pending,
             Poll::Ready(output) => {
                 is_dropped = true;
-                // SAFETY: RAW-3, the future goes here, once; a panic on the way counts as gone.
-                unsafe { ptr::drop_in_place(future) };
-                Some(output)
+                // SAFETY: RAW-3, the future goes here, once; a panic on the way counts as gone, and
+                // drops the output. Then its place is free, and large enough by the union.
+                unsafe {
+                    ptr::drop_in_place(future);
+                    stage::<F>(task).cast::<F::Output>().write(output);
+                }
+                Polled::Ready
             }
         }
     }));
     match result {
-        Ok(None) => Polled::Pending,
-        Ok(Some(output)) => {
-            // SAFETY: the future's place is free, and large enough by the union.
-            unsafe { stage::<F>(task).cast::<F::Output>().write(output) };
-            Polled::Ready
-        }
+        Ok(polled) => polled,
         Err(payload) => {
             if !is_dropped {
                 // SAFETY: RAW-3, the panic came out of `poll`, so the future still stands.
@@ -119,7 +118,9 @@ unsafe fn poll<F: Future>(task: TaskRef, cx: &mut Context<'_>) -> Polled {
                     failure::drop_quietly(second);
                 }
             }
-            Polled::Panicked(payload)
+            // SAFETY: RAW-3, the stage is empty, and has room for a payload by the union.
+            unsafe { put_panic::<F>(task, payload) };
+            Polled::Panicked
         }
     }
 }

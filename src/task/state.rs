@@ -117,10 +117,12 @@ pub(crate) enum OnAbort {
 #[must_use]
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum OnDetach {
-    /// Drop the result that nobody fetched, and report it if it is a panic.
+    /// Drop the result that nobody fetched, report it if it is a panic, then release the block.
     Discard(Ending),
-    /// Nothing: the task goes on, or its result was fetched.
-    Nothing,
+    /// The result was fetched: release the block.
+    Release,
+    /// The task goes on: leave it to the loop, and forget who waited for it.
+    Leave,
 }
 
 impl State {
@@ -234,11 +236,19 @@ impl State {
     }
 
     /// The handle is gone.
+    #[inline]
     pub(crate) fn transition_to_detached(&self) -> OnDetach {
-        self.clear(JOINABLE);
+        let bits = self.0.get();
+        self.0.set(bits & !JOINABLE);
+        if bits & DONE == 0 {
+            return OnDetach::Leave;
+        }
+        if bits & (OUTPUT | PANIC | ABORTED) == 0 {
+            return OnDetach::Release;
+        }
         match self.take_ending() {
             Some(ending) => OnDetach::Discard(ending),
-            None => OnDetach::Nothing,
+            None => OnDetach::Release,
         }
     }
 

@@ -65,7 +65,7 @@ use crate::shim::Cell;
 use crate::wheel::Timed;
 
 pub(crate) use queue::{WaitNode, WaitQueue};
-pub(crate) use ring::WaitRing;
+pub(crate) use ring::{TimerRings, WaitRing};
 
 /// What a node waits for; with its word (a descriptor, a deadline, an address) the whole reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +74,8 @@ pub(crate) enum Kind {
     Timer,
     /// A span of time that begins at the next turn; the word is its length in nanoseconds.
     Delay,
+    /// A timer whose loop is gone.
+    Orphan,
     /// A source to become readable; the word is the descriptor.
     Read,
     /// A source to become writable; the word is the descriptor.
@@ -185,22 +187,28 @@ impl Waiter {
     /// The body; written on the way if this is the first use.
     #[inline]
     fn body(&self) -> &Body {
-        let body = self.body.get();
         if self.place.get() == Place::New {
-            let fresh = Body {
-                links: Links::new(),
-                chain: ChainLinks::new(),
-                data: Cell::new(ptr::null()),
-                vtable: Cell::new(ptr::null()),
-                word: Cell::new(0),
-            };
-            // SAFETY: no reference to the body exists yet (WAIT-3), and nobody else can get here: the
-            // node is not `Sync`.
-            unsafe { (*body).write(fresh) };
-            self.place.set(Place::Ring);
+            self.write_body(ptr::null());
         }
         // SAFETY: WAIT-3, it is written, now or before.
-        unsafe { (*body).assume_init_ref() }
+        unsafe { (*self.body.get()).assume_init_ref() }
+    }
+
+    /// Writes the body of a new node, with a bare pointer or null (WAIT-3).
+    #[inline]
+    fn write_body(&self, data: *const ()) {
+        debug_assert_eq!(self.place.get(), Place::New);
+        let fresh = Body {
+            links: Links::new(),
+            chain: ChainLinks::new(),
+            data: Cell::new(data),
+            vtable: Cell::new(ptr::null()),
+            word: Cell::new(0),
+        };
+        // SAFETY: no reference to the body exists yet (WAIT-3), and nobody else can get here: the
+        // node is not `Sync`.
+        unsafe { (*self.body.get()).write(fresh) };
+        self.place.set(Place::Ring);
     }
 
     /// Whether the body is written.
@@ -220,9 +228,15 @@ impl Waiter {
         self.body().word.set(word);
     }
 
+    /// Whether it is a timer whose loop ended.
+    #[inline]
+    pub(crate) fn is_orphan(&self) -> bool {
+        self.kind.get() == Kind::Orphan
+    }
+
     /// When it is due, if it is a timer that a turn has seen.
     pub(crate) fn deadline(&self) -> Option<u64> {
-        (!self.is_new() && self.kind.get() == Kind::Timer).then(|| self.word())
+        (self.is_linked() && self.kind.get() == Kind::Timer).then(|| self.word())
     }
 
     /// What it waits for, from now on.
@@ -247,30 +261,42 @@ impl Waiter {
     /// foreign waker's clone runs first, the earlier one's drop last (WAIT-5).
     #[inline]
     pub(crate) fn arm(self: Pin<&Self>, cx: &Context<'_>) {
-        let body = self.body();
+        Core::with_current(|core| self.arm_in(cx, core));
+    }
+
+    /// As [`Waiter::arm`], for who knows the loop that is entered.
+    #[inline(always)]
+    pub(crate) fn arm_in(self: Pin<&Self>, cx: &Context<'_>, core: Option<&Core>) {
         self.is_woken.set(false);
         let waker = cx.waker();
-        Core::with_current(|core| {
-            let current = core.and_then(Core::current_task);
-            if let (Some(task), Some(header)) = (current, waker::task_of(waker)) {
-                if ptr::eq(header, task.as_ptr()) {
-                    let is_same = body.vtable.get().is_null() && body.data.get() == header.cast();
-                    if !is_same {
-                        self.arm_bare(task, core);
-                    }
-                    return;
-                }
-            }
-            self.arm_counted(waker, current, core);
-        });
+        let task = core.and_then(Core::current_task);
+        match task {
+            Some(task) if waker::is_of(waker, task) => self.arm_bare(task, core),
+            _ => self.arm_counted(waker, task, core),
+        }
     }
 
     /// WAIT-1: the bare pointer goes in together with the place on the task's own chain.
-    #[inline]
+    #[inline(always)]
     fn arm_bare(self: Pin<&Self>, task: TaskRef, core: Option<&Core>) {
-        let earlier = self.take_wakeup();
+        if self.is_new() {
+            self.write_body(task.as_ptr().cast());
+            task.waits().push_front(self);
+            self.note_tick(core);
+        } else {
+            self.rearm_bare(task, core);
+        }
+    }
+
+    /// As [`Waiter::arm_bare`], for a node that waited before.
+    fn rearm_bare(self: Pin<&Self>, task: TaskRef, core: Option<&Core>) {
         let body = self.body();
-        body.data.set(task.as_ptr().cast());
+        let data = task.as_ptr().cast();
+        if body.vtable.get().is_null() && body.data.get() == data {
+            return;
+        }
+        let earlier = self.take_wakeup();
+        body.data.set(data);
         task.waits().push_front(self);
         self.note_tick(core);
         if let Wakeup::Waker(earlier) = earlier {
@@ -279,6 +305,7 @@ impl Waiter {
     }
 
     #[cold]
+    #[inline(never)]
     fn arm_counted(self: Pin<&Self>, waker: &Waker, task: Option<TaskRef>, core: Option<&Core>) {
         let body = self.body();
         let is_same =
@@ -328,6 +355,14 @@ impl Waiter {
         }
     }
 
+    /// The task whose bare pointer it holds, if any.
+    fn bare_task(&self) -> Option<TaskRef> {
+        let body = self.body();
+        let data = body.data.get();
+        // SAFETY: WAIT-1, a bare pointer's task is not finished, so the loop's reference keeps it.
+        (body.vtable.get().is_null() && !data.is_null()).then(|| unsafe { TaskRef::from_ptr(data.cast()) })
+    }
+
     /// Was taken off its ring or queue to be woken.
     #[inline]
     fn woken(self: Pin<&Self>) -> Wakeup {
@@ -349,6 +384,17 @@ impl Waiter {
 
     #[inline]
     fn drop_waker(self: Pin<&Self>) {
+        if self.body().vtable.get().is_null() {
+            Chain::unlink(self);
+            self.body().data.set(ptr::null());
+            return;
+        }
+        self.drop_counted();
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn drop_counted(self: Pin<&Self>) {
         if let Wakeup::Waker(waker) = self.take_wakeup() {
             failure::contain("a waker, as it was dropped,", || drop(waker));
         }
@@ -382,6 +428,7 @@ impl fmt::Display for Waiter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let word = if self.is_new() { 0 } else { self.word() };
         match self.kind.get() {
+            Kind::Orphan => write!(f, "a timer whose loop is gone")?,
             Kind::Delay => write!(f, "a delay of {word} ns, from the next turn on")?,
             Kind::Timer if word == u64::MAX => write!(f, "a timer that never fires")?,
             Kind::Timer => write!(f, "a timer due at {word} ns")?,
@@ -406,10 +453,11 @@ impl Drop for Waiter {
         // SAFETY: WAIT-4, whatever is linked was pinned, and a drop does not move it. The reference
         // is shared: neighbours reach this node through theirs.
         let node = unsafe { Pin::new_unchecked(&*self) };
-        if node.body().links.is_linked() {
-            if node.place.get() == Place::Queue {
+        if node.place.get() == Place::Queue {
+            if node.body().links.is_linked() {
                 forgotten_cancel();
             }
+        } else {
             Ring::unlink(node);
         }
         node.drop_waker();

@@ -49,6 +49,12 @@ pub(crate) fn task_of(waker: &Waker) -> Option<*const Header> {
     std::ptr::eq(waker.vtable(), &raw const VTABLE).then(|| waker.data().cast())
 }
 
+/// Whether `waker` is `task`'s own.
+#[inline]
+pub(crate) fn is_of(waker: &Waker, task: TaskRef) -> bool {
+    std::ptr::eq(waker.data(), task.as_ptr().cast()) && std::ptr::eq(waker.vtable(), &raw const VTABLE)
+}
+
 /// Wakes `task`, on whichever thread this is.
 #[inline]
 pub(crate) fn wake_task(task: TaskRef) {

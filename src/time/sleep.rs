@@ -2,22 +2,19 @@
 //!
 //! *Model.* The wait node is inside; arming, firing and dropping allocate nothing.
 
-use std::cell::{Cell, OnceCell};
+use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
-use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use mainspring_sys::Instant;
 use mainspring_sys::clock::duration_ns;
 
-use crate::context;
 use crate::pin::pinned;
 use crate::task::wait::{Kind, Waiter};
-use crate::timers::Timers;
 
 /// Waits until a deadline. Made by [`sleep`] and [`sleep_until`].
 ///
@@ -34,8 +31,6 @@ pub struct Sleep {
     /// A length, or a deadline, in nanoseconds.
     ns: Cell<u64>,
     is_delay: Cell<bool>,
-    /// Whose timers it is armed with, since the first poll.
-    timers: OnceCell<Rc<Timers>>,
 }
 
 /// Waits for `duration`, counted from the loop's next turn after the first poll; `Duration::MAX` is for
@@ -83,7 +78,6 @@ impl Sleep {
             waiter: Waiter::new(Kind::Timer, location),
             ns: Cell::new(ns),
             is_delay: Cell::new(is_delay),
-            timers: OnceCell::new(),
         }
     }
 
@@ -96,7 +90,7 @@ impl Sleep {
     /// When it is due. For a sleep that no turn has seen yet this reads the clock.
     #[must_use]
     pub fn deadline(&self) -> Instant {
-        if let (Some(_), Some(deadline_ns)) = (self.timers.get(), self.waiter.deadline()) {
+        if let Some(deadline_ns) = self.waiter.deadline() {
             return Instant::from_ns(deadline_ns);
         }
         if self.is_delay.get() {
@@ -119,44 +113,30 @@ impl Sleep {
     fn rearm(self: Pin<&Self>, ns: u64, is_delay: bool) {
         self.ns.set(ns);
         self.is_delay.set(is_delay);
-        if let Some(timers) = self.timers.get() {
-            timers.rearm(pinned!(self, waiter), is_delay, ns);
-        }
+        pinned!(self, waiter).rearm_timer(is_delay, ns);
     }
 
     #[inline]
     pub(crate) fn poll_elapsed(self: Pin<&Self>, cx: &Context<'_>) -> Poll<()> {
         let waiter = pinned!(self, waiter);
         if waiter.is_woken() {
-            return self.check_loop();
+            // A timer is also woken when its loop ends; that is no end of a sleep.
+            assert!(!waiter.is_orphan(), "a sleep was polled after its loop was gone");
+            return Poll::Ready(());
         }
         if waiter.is_linked() {
             waiter.arm(cx);
-            return Poll::Pending;
+        } else if !waiter.arm_timer(cx, self.is_delay.get(), self.ns.get()) {
+            no_loop();
         }
-        self.arm(cx);
         Poll::Pending
     }
+}
 
-    /// A timer is also woken when its loop ends; that is no end of a sleep.
-    #[inline]
-    fn check_loop(&self) -> Poll<()> {
-        assert!(
-            !self.timers.get().is_some_and(|timers| timers.is_closed()),
-            "a sleep was polled after its loop was gone",
-        );
-        Poll::Ready(())
-    }
-
-    #[inline]
-    fn arm(self: Pin<&Self>, cx: &Context<'_>) {
-        let timers = self.get_ref().timers.get_or_init(|| {
-            context::timers().expect("a sleep must be polled inside a running loop")
-        });
-        assert!(!timers.is_closed(), "a sleep was polled after its loop was gone");
-        let waiter = pinned!(self, waiter);
-        timers.arm(waiter, cx, self.is_delay.get(), self.ns.get());
-    }
+#[cold]
+#[inline(never)]
+fn no_loop() -> ! {
+    panic!("a sleep must be polled inside a running loop")
 }
 
 impl Future for Sleep {
@@ -182,7 +162,7 @@ mod tests {
     use super::Sleep;
 
     #[test]
-    fn a_sleep_is_96_bytes() {
-        assert_eq!(size_of::<Sleep>(), 96);
+    fn a_sleep_is_88_bytes() {
+        assert_eq!(size_of::<Sleep>(), 88);
     }
 }

@@ -52,9 +52,13 @@ impl Instant {
 
 /// A duration in whole nanoseconds, cut at `u64::MAX` (584 years).
 #[must_use]
+#[inline]
 pub const fn duration_ns(duration: Duration) -> u64 {
-    let ns = duration.as_nanos();
-    if ns > u64::MAX as u128 { u64::MAX } else { ns as u64 }
+    // Without `as_nanos`, whose 128 bits cost a sleep twice as many instructions.
+    match duration.as_secs().checked_mul(1_000_000_000) {
+        Some(ns) => ns.saturating_add(duration.subsec_nanos() as u64),
+        None => u64::MAX,
+    }
 }
 
 impl Add<Duration> for Instant {

@@ -8,11 +8,15 @@
 //! # Invariants
 //!
 //! Those of [`super`]: WAIT-4 (a linked node lives) and WAIT-5 (no user code in a walk).
+//!
+//! *Timers on their way.* [`TimerRings`] stands in the loop's counted block, so that arming a timer needs
+//! no more than the block that every leaf finds by one thread-local word.
 #![expect(unsafe_code, reason = "reaches nodes through a ring")]
 
 use std::pin::Pin;
+use std::task::Context;
 
-use super::{Kind, Place, Waiter, Wakeup};
+use super::{Core, Kind, Place, Waiter, Wakeup};
 use crate::list::Ring;
 use crate::wheel::Wheel;
 
@@ -35,12 +39,6 @@ impl WaitRing {
         node.body();
         node.place.set(Place::Ring);
         self.0.as_ref().push_back(node);
-    }
-
-    /// Takes `node` out of whatever ring it stands in; its waker stays.
-    pub(crate) fn unlink(node: Pin<&Waiter>) {
-        debug_assert_eq!(node.place.get(), Place::Ring);
-        Ring::unlink(node);
     }
 
     /// Takes the first node out, to be woken.
@@ -72,9 +70,78 @@ impl WaitRing {
         }
     }
 
+    /// Every node learns that its loop is gone, and is woken.
+    pub(crate) fn orphan_all(&self) {
+        while let Some(node) = self.0.as_ref().pop_front() {
+            // SAFETY: WAIT-4, it was linked until now, and user code runs last.
+            let node = unsafe { Pin::new_unchecked(node.as_ref()) };
+            node.set_kind(Kind::Orphan);
+            node.woken().wake();
+        }
+    }
+
     /// The head, for [`Wheel::advance`].
     #[inline]
     pub(crate) fn head(&self) -> Pin<&Ring<Waiter>> {
         self.0.as_ref()
+    }
+}
+
+/// Timers that no wheel knows: armed since the last turn, or never due.
+pub(crate) struct TimerRings {
+    /// To be put into the wheel by the next turn.
+    pub(crate) fresh: WaitRing,
+    /// Without a deadline; linked only to be seen, and to learn of the loop's end.
+    pub(crate) never: WaitRing,
+}
+
+impl TimerRings {
+    pub(crate) fn new() -> TimerRings {
+        TimerRings { fresh: WaitRing::new(), never: WaitRing::new() }
+    }
+
+    /// Links an armed node: to fire `ns` after the next turn if it is a delay, else at `ns`. `u64::MAX`
+    /// is never, either way.
+    #[inline]
+    fn link(&self, node: Pin<&Waiter>, is_delay: bool, ns: u64) {
+        node.set_word(ns);
+        let is_never = ns == u64::MAX;
+        node.set_kind(if is_delay && !is_never { Kind::Delay } else { Kind::Timer });
+        let ring = if is_never { &self.never } else { &self.fresh };
+        ring.push(node);
+    }
+}
+
+impl Waiter {
+    /// Arms a timer with the loop that is entered on this thread; `false` if there is none. See
+    /// [`TimerRings::link`] for what `ns` means.
+    #[inline(always)]
+    pub(crate) fn arm_timer(self: Pin<&Self>, cx: &Context<'_>, is_delay: bool, ns: u64) -> bool {
+        Core::with_current(|core| {
+            let Some(core) = core else { return false };
+            self.arm_in(cx, Some(core));
+            core.timers.link(self, is_delay, ns);
+            true
+        })
+    }
+
+    /// A timer that somebody waits for gets a new deadline and keeps its waker; one that fired, or was
+    /// never armed, is as new. Where its loop is not the one that is entered, its task is woken instead,
+    /// to arm it anew.
+    pub(crate) fn rearm_timer(self: Pin<&Self>, is_delay: bool, ns: u64) {
+        if !self.is_linked() {
+            return self.disarm();
+        }
+        Ring::unlink(self);
+        let is_relinked = Core::with_current(|core| match (core, self.bare_task()) {
+            (Some(core), Some(task)) if std::ptr::eq(core, task.core()) => {
+                core.timers.link(self, is_delay, ns);
+                true
+            }
+            _ => false,
+        });
+        if !is_relinked {
+            self.take_wakeup().wake();
+        }
     }
 }
