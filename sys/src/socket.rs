@@ -174,7 +174,9 @@ pub fn is_connected(fd: &Fd) -> io::Result<bool> {
 /// # Errors
 /// `NotConnected`; `Unsupported` if it is no IP address.
 pub fn peer_addr(fd: &Fd) -> io::Result<SocketAddr> {
-    rustix::net::getpeername(fd)?.and_then(ip_address).ok_or(io::ErrorKind::Unsupported.into())
+    rustix::net::getpeername(fd)?
+        .and_then(ip_address)
+        .ok_or(io::ErrorKind::Unsupported.into())
 }
 
 /// The socket's own address.
@@ -203,7 +205,9 @@ pub fn shutdown(fd: &Fd, how: Shutdown) -> io::Result<()> {
 /// # Errors
 /// What `setsockopt` says.
 pub fn set_reuse_address(fd: &Fd, reuse: bool) -> io::Result<()> {
-    retry(Call::SocketOption, 0, |_| sockopt::set_socket_reuseaddr(fd, reuse))
+    retry(Call::SocketOption, 0, |_| {
+        sockopt::set_socket_reuseaddr(fd, reuse)
+    })
 }
 
 /// Sends small segments at once (TCP_NODELAY) instead of collecting them.
@@ -211,7 +215,9 @@ pub fn set_reuse_address(fd: &Fd, reuse: bool) -> io::Result<()> {
 /// # Errors
 /// What `setsockopt` says; on macOS EINVAL when the connection is already reset.
 pub fn set_nodelay(fd: &Fd, nodelay: bool) -> io::Result<()> {
-    retry(Call::SocketOption, 0, |_| sockopt::set_tcp_nodelay(fd, nodelay))
+    retry(Call::SocketOption, 0, |_| {
+        sockopt::set_tcp_nodelay(fd, nodelay)
+    })
 }
 
 /// Whether small segments are sent at once.
@@ -243,7 +249,11 @@ pub fn set_nonblocking(fd: BorrowedFd<'_>) -> io::Result<()> {
 pub fn reserve_fd() -> io::Result<Fd> {
     use rustix::fs::{Mode, OFlags, open};
     let fd = rustix::io::retry_on_intr(|| {
-        open(c"/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
+        open(
+            c"/dev/null",
+            OFlags::RDONLY | OFlags::CLOEXEC,
+            Mode::empty(),
+        )
     })?;
     Ok(Fd::from(fd))
 }
@@ -310,7 +320,11 @@ mod os {
     use super::{AddressFamily, Fd, OwnedFd, SocketAddrAny, SocketType, ipproto, sockopt};
 
     pub(super) fn socket(family: AddressFamily) -> Result<OwnedFd> {
-        finish(rustix::net::socket(family, SocketType::STREAM, Some(ipproto::TCP))?)
+        finish(rustix::net::socket(
+            family,
+            SocketType::STREAM,
+            Some(ipproto::TCP),
+        )?)
     }
 
     pub(super) fn unix_pair() -> Result<(OwnedFd, OwnedFd)> {

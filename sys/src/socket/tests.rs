@@ -24,8 +24,14 @@ fn listener() -> (Fd, SocketAddr) {
 fn await_input(fd: &Fd) {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
     let mut list = [PollFd::new(fd, PollFlags::IN)];
-    let limit = Timespec { tv_sec: 10, tv_nsec: 0 };
-    assert_eq!(rustix::io::retry_on_intr(|| poll(&mut list, Some(&limit))).unwrap(), 1);
+    let limit = Timespec {
+        tv_sec: 10,
+        tv_nsec: 0,
+    };
+    assert_eq!(
+        rustix::io::retry_on_intr(|| poll(&mut list, Some(&limit))).unwrap(),
+        1
+    );
 }
 
 fn connected_to(listener: &Fd, addr: SocketAddr) -> (Fd, Fd, Option<SocketAddr>) {
@@ -44,8 +50,14 @@ fn tcp_pair() -> (Fd, Fd) {
 
 #[track_caller]
 fn assert_flags(fd: &Fd) {
-    assert!(fcntl_getfd(fd).unwrap().contains(FdFlags::CLOEXEC), "close-on-exec");
-    assert!(fcntl_getfl(fd).unwrap().contains(OFlags::NONBLOCK), "non-blocking");
+    assert!(
+        fcntl_getfd(fd).unwrap().contains(FdFlags::CLOEXEC),
+        "close-on-exec"
+    );
+    assert!(
+        fcntl_getfl(fd).unwrap().contains(OFlags::NONBLOCK),
+        "non-blocking"
+    );
 }
 
 #[test]
@@ -106,7 +118,10 @@ fn a_unix_socket_has_no_ip_address() {
 #[test]
 fn bytes_go_over_and_peek_leaves_them_there() {
     let (client, server) = tcp_pair();
-    assert_eq!(recv(&server, &mut [0; 8]).unwrap_err().kind(), ErrorKind::WouldBlock);
+    assert_eq!(
+        recv(&server, &mut [0; 8]).unwrap_err().kind(),
+        ErrorKind::WouldBlock
+    );
     assert_eq!(send(&client, b"tick").unwrap(), 4);
     await_input(&server);
     let mut buf = [0; 8];
@@ -134,8 +149,14 @@ fn hz_d05_after_a_half_close_the_other_half_still_works() {
 fn a_socket_without_a_peer_is_not_connected() {
     let socket = tcp_socket(loopback()).unwrap();
     assert!(!is_connected(&socket).unwrap());
-    assert_eq!(peer_addr(&socket).unwrap_err().kind(), ErrorKind::NotConnected);
-    assert_eq!(shutdown(&socket, Shutdown::Both).unwrap_err().kind(), ErrorKind::NotConnected);
+    assert_eq!(
+        peer_addr(&socket).unwrap_err().kind(),
+        ErrorKind::NotConnected
+    );
+    assert_eq!(
+        shutdown(&socket, Shutdown::Both).unwrap_err().kind(),
+        ErrorKind::NotConnected
+    );
 }
 
 #[test]
@@ -175,7 +196,10 @@ fn hz_d07_a_send_to_a_closed_socket_is_broken_pipe_and_no_signal() {
         assert_eq!(send(&one, b"x").unwrap_err().kind(), ErrorKind::BrokenPipe);
         let (client, server) = tcp_pair();
         shutdown(&client, Shutdown::Write).unwrap();
-        assert_eq!(send(&client, b"x").unwrap_err().kind(), ErrorKind::BrokenPipe);
+        assert_eq!(
+            send(&client, b"x").unwrap_err().kind(),
+            ErrorKind::BrokenPipe
+        );
         drop(server);
         return;
     }
@@ -237,8 +261,13 @@ mod faults {
         let client = tcp_socket(addr).unwrap();
         let _ = connect(&client, addr).unwrap();
         await_input(&listener);
-        let _guard = Plan::new().at(Call::Accept, 1, Fault::Errno(libc::EMFILE)).install();
-        assert_eq!(accept(&listener).unwrap_err().raw_os_error(), Some(libc::EMFILE));
+        let _guard = Plan::new()
+            .at(Call::Accept, 1, Fault::Errno(libc::EMFILE))
+            .install();
+        assert_eq!(
+            accept(&listener).unwrap_err().raw_os_error(),
+            Some(libc::EMFILE)
+        );
         assert!(accept(&listener).is_ok());
     }
 
@@ -246,7 +275,9 @@ mod faults {
     fn hz_d03_an_interrupted_connect_is_in_progress_and_is_not_made_again() {
         let (_listener, addr) = listener();
         let client = tcp_socket(addr).unwrap();
-        let _guard = Plan::new().at(Call::Connect, 1, Fault::Errno(libc::EINTR)).install();
+        let _guard = Plan::new()
+            .at(Call::Connect, 1, Fault::Errno(libc::EINTR))
+            .install();
         assert_eq!(connect(&client, addr).unwrap(), Connecting::InProgress);
         assert_eq!(count_of(Call::Connect), 1);
     }

@@ -68,7 +68,9 @@ pub fn send(fd: &Fd, buf: &[u8]) -> io::Result<usize> {
 /// `WouldBlock`, if the descriptor is non-blocking, when nothing is there; what the device says.
 #[inline]
 pub fn read(fd: &Fd, buf: &mut [u8]) -> io::Result<usize> {
-    retry(Call::Read, buf.len().min(LEN_MAX), |len| rustix::io::read(fd, &mut buf[..len]))
+    retry(Call::Read, buf.len().min(LEN_MAX), |len| {
+        rustix::io::read(fd, &mut buf[..len])
+    })
 }
 
 /// Writes to any descriptor; see this module's header about SIGPIPE.
@@ -78,7 +80,9 @@ pub fn read(fd: &Fd, buf: &mut [u8]) -> io::Result<usize> {
 /// says.
 #[inline]
 pub fn write(fd: &Fd, buf: &[u8]) -> io::Result<usize> {
-    retry(Call::Write, buf.len().min(LEN_MAX), |len| rustix::io::write(fd, &buf[..len]))
+    retry(Call::Write, buf.len().min(LEN_MAX), |len| {
+        rustix::io::write(fd, &buf[..len])
+    })
 }
 
 /// macOS says EPROTOTYPE to a send that meets a socket in the middle of its teardown. What it means
