@@ -59,17 +59,8 @@
 //!
 //! After a fork the child has no queue: every call gives EBADF there.
 
-// On a host without kqueues the tests of this file run against a kernel made by hand.
-#[cfg_attr(
-    not(any(
-        target_vendor = "apple",
-        target_os = "freebsd",
-        target_os = "netbsd",
-        target_os = "openbsd",
-        target_os = "dragonfly"
-    )),
-    path = "kqueue/fake.rs"
-)]
+// Linux has no kqueues: there the tests of this file run against a kernel made by hand.
+#[cfg_attr(target_os = "linux", path = "kqueue/fake.rs")]
 pub(crate) mod raw;
 
 #[cfg(test)]

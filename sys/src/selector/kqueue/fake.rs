@@ -1,4 +1,4 @@
-//! A kqueue made by hand, for the backend's tests on hosts that have none.
+//! A kqueue made by hand, for the backend's tests on Linux, which has none.
 //!
 //! *Role.* Stands in for `kqueue/raw.rs` and keeps what the essay in [`kqueue.rs`](super) says of the
 //! kernel: a level check at each EV_ADD, events taken down as they are reported, a receipt for each

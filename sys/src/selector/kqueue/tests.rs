@@ -1,12 +1,6 @@
 //! The backend's own decisions, against the fake kernel. What the real ones do is the business of
 //! `sys/tests/conformance.rs`, which runs on the real systems.
-#![cfg(not(any(
-    target_vendor = "apple",
-    target_os = "freebsd",
-    target_os = "netbsd",
-    target_os = "openbsd",
-    target_os = "dragonfly"
-)))]
+#![cfg(target_os = "linux")]
 
 use std::io::ErrorKind;
 use std::os::unix::net::UnixStream;
