@@ -81,6 +81,7 @@ use crate::notify::{Mechanism, Notifier};
 use raw::{List, Queue, Replies};
 
 /// The kqueue selector.
+#[derive(Debug)]
 pub struct Kqueue {
     queue: Queue,
     notifier: Notifier,
@@ -371,6 +372,7 @@ impl Kqueue {
 }
 
 /// The registrations, by descriptor number (B11). Numbers are dense: the kernel gives the lowest.
+#[derive(Debug)]
 struct Table(Vec<Option<Registration>>);
 
 impl Table {

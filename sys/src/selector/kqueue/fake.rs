@@ -124,7 +124,7 @@ impl Kernel {
     }
 }
 
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(crate) struct Queue {
     kernel: Rc<RefCell<Kernel>>,
     fd: Rc<OwnedFd>,
@@ -204,6 +204,7 @@ impl Replies {
     }
 }
 
+#[derive(Debug)]
 pub(crate) struct List(Vec<Reply>);
 
 impl List {

@@ -23,6 +23,7 @@
     reason = "the field types differ per system"
 )]
 
+use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::ptr;
@@ -183,6 +184,12 @@ impl Replies {
 pub(crate) struct List {
     raw: Vec<libc::kevent>,
     count: usize,
+}
+
+impl fmt::Debug for List {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
 }
 
 impl List {
