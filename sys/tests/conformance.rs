@@ -7,6 +7,9 @@
 //!
 //! *Time.* No sleep stands for an event here: what must happen is waited for, at most
 //! [`rig::PATIENCE`], and what must not happen is looked for in waits that do not block.
+//!
+//! *No fork here.* A child holds a copy of every descriptor until it calls exec, so that a peer which
+//! was just dropped is not gone yet. What needs a child is in `exec.rs`, a process of its own.
 
 #[path = "conformance/claims.rs"]
 mod claims;
@@ -77,7 +80,6 @@ macro_rules! suite {
                 hang_up::hz_c14_a_hang_up_behind_a_silent_entry_does_not_spin,
                 process::hz_c20_a_number_closed_behind_our_back_does_not_spin,
                 process::hz_c01_eintr_is_an_empty_return,
-                process::hz_c26_nothing_of_a_backend_survives_exec,
                 process::hz_c02_a_late_notifier_closes_nobody_elses_number,
                 many::hz_c21_a_small_batch_serves_everybody_in_turn,
                 many::hz_c21_half_armed_registrations_do_not_starve_the_rest,

@@ -1,4 +1,4 @@
-//! What a backend has to do with the rest of its process: signals, exec, closed numbers.
+//! What a backend has to do with the rest of its process: signals, closed numbers.
 //!
 //! # Invariants
 //!
@@ -123,27 +123,6 @@ pub(crate) fn hz_c01_eintr_is_an_empty_return<B: Backend>() {
     storm.join().unwrap();
     assert!(HANDLED.load(Ordering::Relaxed) > before);
     assert!(early > 0, "{}: no signal came in while it waited", B::NAME);
-}
-
-/// The child lists what it has open.
-pub(crate) fn hz_c26_nothing_of_a_backend_survives_exec<B: Backend>() {
-    let backend = B::new().unwrap();
-    if let Some(fd) = backend.selector_fd() {
-        let flags = rustix::io::fcntl_getfd(fd).unwrap();
-        assert!(flags.contains(rustix::io::FdFlags::CLOEXEC));
-    }
-    if !cfg!(target_os = "linux") {
-        return;
-    }
-    let output = std::process::Command::new("ls")
-        .args(["-l", "/proc/self/fd"])
-        .output()
-        .unwrap();
-    let list = String::from_utf8_lossy(&output.stdout);
-    assert!(list.contains("->"), "{list}");
-    for kind in ["eventpoll", "eventfd"] {
-        assert!(!list.contains(kind), "{}: {list}", B::NAME);
-    }
 }
 
 /// The notifier's number belongs to its last clone: nothing else may close it, and it nothing else.
