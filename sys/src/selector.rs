@@ -19,7 +19,8 @@
 //! be told apart from the native one on the same machine, and so the check on our own contract:
 //! the same suites run on both ([`BackendKind::Poll`], no rebuild).
 //!
-//! *Also here:* what two backends must do alike: how long to sleep, and what `add` refuses.
+//! *Also here:* what two backends must do alike: how long to sleep, what `add` refuses, how
+//! a notification is swallowed.
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub mod epoll;
@@ -36,12 +37,12 @@ pub mod poll;
 pub mod scripted;
 
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use crate::backend::{Backend, Deadline, Triggering};
 use crate::clock::Instant;
 use crate::event::{Events, Interest, Token};
-use crate::notify::Notifier;
+use crate::notify::{Mechanism, Notifier};
 
 use self::poll::Poll;
 #[cfg(feature = "sim")]
@@ -297,6 +298,29 @@ pub(crate) fn not_pollable() -> io::Error {
     let message = "this kind of file is always ready or unknown to the selector (a regular file, \
                    a directory, some devices): read and write it on a thread instead";
     io::Error::new(io::ErrorKind::Unsupported, message)
+}
+
+/// What a backend without a kernel object of its own watches for notifications; `None` if they come
+/// by no descriptor (a kqueue's user event).
+pub(crate) fn receiving_fd(notifier: &Notifier) -> Option<BorrowedFd<'_>> {
+    match notifier.mechanism() {
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        Mechanism::EventFd(eventfd) => Some(eventfd.as_fd()),
+        Mechanism::Pipe(pipe) => Some(pipe.as_fd()),
+        #[allow(unreachable_patterns)]
+        _ => None,
+    }
+}
+
+/// Swallows the notifications that came by [`receiving_fd`], whose level would stay up.
+pub(crate) fn drain_notifier(notifier: &Notifier) {
+    match notifier.mechanism() {
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        Mechanism::EventFd(eventfd) => eventfd.drain(),
+        Mechanism::Pipe(pipe) => pipe.drain(),
+        #[allow(unreachable_patterns)]
+        _ => {}
+    }
 }
 
 #[cfg(test)]

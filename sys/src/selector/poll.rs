@@ -76,7 +76,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::FileType;
 use rustix::io::Errno;
 
-use super::{Sleep, check_add, not_pollable};
+use super::{Sleep, check_add, drain_notifier, not_pollable, receiving_fd};
 use crate::backend::{Backend, Deadline, Triggering};
 use crate::event::{Event, Events, Interest, Ready, Token};
 use crate::fault::{self, Call};
@@ -195,18 +195,11 @@ impl Poll {
     }
 
     /// Swallows a notification, if there is one; how many of the `count` reports it was.
-    fn drain_notifier(&self) -> usize {
+    fn swallow(&self) -> usize {
         if self.fds[0].revents().is_empty() {
             return 0;
         }
-        match self.notifier.mechanism() {
-            #[cfg(any(target_os = "linux", target_os = "android"))]
-            Mechanism::EventFd(eventfd) => eventfd.drain(),
-            Mechanism::Pipe(pipe) => pipe.drain(),
-            // The user event belongs to a kqueue; this backend never makes one.
-            #[allow(unreachable_patterns)]
-            _ => {}
-        }
+        drain_notifier(&self.notifier);
         1
     }
 }
@@ -218,13 +211,8 @@ impl Backend for Poll {
 
     fn new() -> io::Result<Poll> {
         let notifier = Notifier::new(mechanism()?);
-        let watched = match notifier.mechanism() {
-            #[cfg(any(target_os = "linux", target_os = "android"))]
-            Mechanism::EventFd(eventfd) => lasting(eventfd.as_fd()),
-            Mechanism::Pipe(pipe) => lasting(pipe.as_fd()),
-            #[allow(unreachable_patterns)]
-            _ => return Err(io::ErrorKind::Unsupported.into()),
-        };
+        let watched = receiving_fd(&notifier).ok_or(io::ErrorKind::Unsupported)?;
+        let watched = lasting(watched);
         let entry = PollFd::from_borrowed_fd(watched, PollFlags::IN);
         let slot = Slot {
             token: Token::NOTIFY,
@@ -306,7 +294,7 @@ impl Backend for Poll {
         match answer {
             Ok(0) => Ok(()),
             Ok(count) => {
-                let notified = self.drain_notifier();
+                let notified = self.swallow();
                 self.collect(events, count - notified);
                 Ok(())
             }

@@ -24,21 +24,24 @@
 //!
 //! *Cost.* Allocates, and keeps a log of every call: for tests only.
 
+mod random;
+
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::rc::Rc;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
-use super::{Selector, check_add};
+use super::{Selector, check_add, drain_notifier, receiving_fd};
 use crate::backend::{Backend, Deadline, Triggering};
 use crate::event::{Event, Events, Interest, Ready, Token};
 use crate::fault::{self, Call};
 use crate::notify::{Mechanism, Notifier, pipe::Pipe};
+use random::Random;
 
 /// Whom a scripted report is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,7 +138,7 @@ impl Script {
 
     /// From now on every wait is perturbed, by `seed`; see the file's header.
     pub fn perturb(&self, seed: u64) -> &Script {
-        self.0.borrow_mut().random = Some(Random(seed));
+        self.0.borrow_mut().random = Some(Random::new(seed));
         self
     }
 
@@ -470,64 +473,17 @@ impl Backend for Scripted {
 
 /// Takes a notification that comes within `patience`; whether there was one.
 fn swallow(notifier: &Notifier, patience: Duration) -> io::Result<bool> {
-    let Mechanism::Pipe(pipe) = notifier.mechanism() else {
-        return Ok(false);
-    };
     let timeout = Timespec {
         tv_sec: patience.as_secs() as _,
         tv_nsec: patience.subsec_nanos() as _,
     };
-    let mut fds = [PollFd::from_borrowed_fd(pipe.as_fd(), PollFlags::IN)];
+    let fd = receiving_fd(notifier).ok_or(io::ErrorKind::Unsupported)?;
+    let mut fds = [PollFd::from_borrowed_fd(fd, PollFlags::IN)];
     let is_notified = poll(&mut fds, Some(&timeout))? > 0;
     if is_notified {
-        pipe.drain();
+        drain_notifier(notifier);
     }
     Ok(is_notified)
-}
-
-/// SplitMix64: small, seedable, and good enough to be a nuisance.
-#[derive(Debug)]
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut word = self.0;
-        word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        word ^ (word >> 31)
-    }
-
-    fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
-    }
-
-    fn one_in(&mut self, chances: u64) -> bool {
-        self.below(chances) == 0
-    }
-
-    fn shuffle(&mut self, events: &mut [Event]) {
-        for at in (1..events.len()).rev() {
-            events.swap(at, self.below(at as u64 + 1) as usize);
-        }
-    }
-
-    /// The batch, reordered, with some reports split into one per bit.
-    fn tear(&mut self, batch: &Events) -> Vec<Event> {
-        let mut torn = Vec::new();
-        for event in batch.iter() {
-            if self.one_in(2) {
-                torn.push(event);
-            } else {
-                torn.extend(event.ready.iter().map(|ready| Event {
-                    token: event.token,
-                    ready,
-                }));
-            }
-        }
-        self.shuffle(&mut torn);
-        torn
-    }
 }
 
 #[cfg(test)]

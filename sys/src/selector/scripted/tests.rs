@@ -1,6 +1,7 @@
 //! The script is followed, an exhausted one does not hang, and a perturbed selector loses nothing.
 
 use std::io::{Read, Write};
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 
 use super::*;
