@@ -25,6 +25,7 @@
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub mod epoll;
 #[cfg(any(
+    all(test, target_os = "linux"),
     target_vendor = "apple",
     target_os = "freebsd",
     target_os = "netbsd",
@@ -32,6 +33,7 @@ pub mod epoll;
     target_os = "dragonfly"
 ))]
 pub mod kqueue;
+pub(crate) mod kqueue_event;
 pub mod poll;
 #[cfg(feature = "sim")]
 pub mod scripted;
