@@ -151,7 +151,9 @@ async fn timeout_ready(count: usize) {
 /// A body that waits once, under a timeout.
 async fn timeout_pending(count: usize) {
     for _ in 0..count {
-        timeout(Duration::from_secs(1), yield_now()).await.expect("it is soon ready");
+        timeout(Duration::from_secs(1), yield_now())
+            .await
+            .expect("it is soon ready");
     }
 }
 

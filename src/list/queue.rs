@@ -166,7 +166,7 @@ impl<N: Linked> Queue<N> {
         if is_last {
             self.last.set(if is_first { ptr::null() } else { prev });
         } else {
-            // SAFETY: as above.
+            // SAFETY: the node is linked and this neighbour is no edge, so it is live (LIST-2).
             unsafe { (*next).prev.set(prev) };
         }
         links.reset();

@@ -87,7 +87,7 @@ impl<N: Linked> Ring<N> {
     #[inline]
     pub(crate) fn push_front(self: Pin<&Self>, node: Pin<&N>) {
         let (sentinel, links) = (self.sentinel(), unlinked(node));
-        // SAFETY: as in `push_back`.
+        // SAFETY: the sentinel and the node are live, being borrowed, and linked neighbours too (LIST-2).
         unsafe {
             join(links, (*sentinel).next.get());
             join(sentinel, links);

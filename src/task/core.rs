@@ -89,7 +89,7 @@ pub(crate) struct CoreRef(NonNull<Core>);
 
 // SAFETY: it gives access to the fields that are `Sync`, and its count is atomic.
 unsafe impl Send for CoreRef {}
-// SAFETY: as above.
+// SAFETY: a shared `CoreRef` gives no more than an owned one: the `Sync` fields, and the atomic count.
 unsafe impl Sync for CoreRef {}
 
 impl Core {

@@ -124,7 +124,7 @@ impl<T> JoinHandle<T> {
         let result = match self.task.take_ending()? {
             // SAFETY: it says so just now, and JOIN-1 gives the type.
             Ending::Output => Ok(unsafe { self.task.take_output::<T>() }),
-            // SAFETY: it says so just now.
+            // SAFETY: `take_ending` said just now that a payload stands there (RAW-3).
             Ending::Panic => Err(JoinError::panicked(unsafe { self.task.take_panic() })),
             Ending::Aborted => Err(JoinError::aborted()),
         };

@@ -401,7 +401,7 @@ impl TaskRef {
             // SAFETY: on the loop's thread; the block has this layout and no user; the share of the
             // core is the block's, and the event loop's own share outlives this call.
             unsafe { core.as_ref().free.put(block, layout) };
-            // SAFETY: as above.
+            // SAFETY: CORE-1, the event loop's own share still keeps the core.
             unsafe { core.as_ref() }.release_local();
         } else {
             // SAFETY: the block has this layout and no user any more.

@@ -116,7 +116,7 @@ unsafe fn wake(data: *const ()) {
 }
 
 /// # Safety
-/// As for [`clone`].
+/// Called through [`VTABLE`] with the data of a waker that lives (WAKE-1).
 unsafe fn wake_by_ref(data: *const ()) {
     // SAFETY: the waker keeps the block during the call.
     wake_task(unsafe { task(data) });

@@ -121,7 +121,7 @@ impl Bench {
         self.wheel.advance(now_ns, self.expired.as_ref());
         let mut batch = Vec::new();
         while let Some(timer) = self.expired.as_ref().pop_front() {
-            // SAFETY: `armed` owns it.
+            // SAFETY: `armed` owns the timer, and drops it later.
             let timer = unsafe { timer.as_ref() };
             batch.push((timer.deadline_ns.get(), timer.sequence.get()));
         }
@@ -404,7 +404,7 @@ fn fire(i: u64, j: u64, act: impl Fn(&Wheel<Timer>, &mut Option<Pin<Box<Timer>>>
     wheel.advance(2 * STEP_NS, expired.as_ref());
     let mut taken = Vec::new();
     while let Some(timer) = expired.as_ref().pop_front() {
-        // SAFETY: `timers` owns it.
+        // SAFETY: `timers` owns the timer until the test ends.
         let sequence = unsafe { timer.as_ref() }.sequence.get();
         taken.push(sequence);
         if sequence == i {
@@ -413,7 +413,7 @@ fn fire(i: u64, j: u64, act: impl Fn(&Wheel<Timer>, &mut Option<Pin<Box<Timer>>>
     }
     wheel.advance(3 * STEP_NS, expired.as_ref());
     while let Some(timer) = expired.as_ref().pop_front() {
-        // SAFETY: as above.
+        // SAFETY: `timers` owns the timer until the test ends.
         taken.push(100 + unsafe { timer.as_ref() }.sequence.get());
     }
     taken

@@ -115,7 +115,11 @@ fn monotonic_now() -> Instant {
     crate::fault::count(crate::fault::Call::ClockGet);
     let time = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
     // The monotonic clock is never negative, and 2^64 ns outlast the machine.
-    Instant((time.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(time.tv_nsec as u64))
+    Instant(
+        (time.tv_sec as u64)
+            .wrapping_mul(1_000_000_000)
+            .wrapping_add(time.tv_nsec as u64),
+    )
 }
 
 /// A clock for tests: it moves only when told to. Clones share the one time.
@@ -139,7 +143,8 @@ impl ManualClock {
 
     /// Moves it by `duration`.
     pub fn advance(&self, duration: Duration) {
-        self.0.set(self.0.get().saturating_add(duration_ns(duration)));
+        self.0
+            .set(self.0.get().saturating_add(duration_ns(duration)));
     }
 
     /// Sets it, also backwards: real clocks have done that too (hz_b12).

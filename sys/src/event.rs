@@ -98,8 +98,14 @@ impl Events {
     /// If `capacity` is 0: such a batch could never report anything.
     #[must_use]
     pub fn with_capacity(capacity: usize) -> Events {
-        assert!(capacity > 0, "an event batch needs room for at least one event");
-        Events { list: Vec::with_capacity(capacity), capacity }
+        assert!(
+            capacity > 0,
+            "an event batch needs room for at least one event"
+        );
+        Events {
+            list: Vec::with_capacity(capacity),
+            capacity,
+        }
     }
 
     /// How many events fit.

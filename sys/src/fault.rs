@@ -1,6 +1,6 @@
 //! The fault plan: which system call fails, the how-manieth time, and how; and how often each ran.
 //!
-//! *Role.* Every function of this crate that enters the kernel asks [`intercept`] first. Without
+//! *Role.* Every function of this crate that enters the kernel asks `intercept` first. Without
 //! feature `sim` that is a constant `None`, and the question compiles to nothing. With it, a test
 //! lays down a [`Plan`] for its own thread, and reads the counts afterwards.
 //!
@@ -139,7 +139,12 @@ mod plan {
         /// `times` such calls, from the `nth` on, meet `fault`.
         #[must_use]
         pub fn from(mut self, call: Call, nth: u64, times: u64, fault: Fault) -> Plan {
-            self.rules.push(Rule { call, first: nth, times, fault });
+            self.rules.push(Rule {
+                call,
+                first: nth,
+                times,
+                fault,
+            });
             self
         }
 

@@ -64,11 +64,21 @@ pub(crate) const SYS: Layers = Layers {
         &["fd"],
         &["notify"],
         &["backend"],
+        // A kqueue is its own notifier: that file stands beside the selector it triggers.
         &[
-            "selector", "socket", "pipe", "tty", "signal", "child", "file", "resolve", "sendfile",
+            "notify::user_event",
+            "selector",
+            "socket",
+            "pipe",
+            "tty",
+            "signal",
+            "child",
+            "file",
+            "resolve",
+            "sendfile",
         ],
     ],
-    arrows: &[("clock", "fault")],
+    arrows: &[("clock", "fault"), ("notify::user_event", "selector")],
     structures: &[],
 };
 

@@ -80,6 +80,9 @@ mod tests {
         while rustix::io::write(&pipe.writer, &[1; 4096]).is_ok() {}
         pipe.notify().unwrap();
         pipe.drain();
-        assert_eq!(rustix::io::read(&pipe.reader, &mut [0; 1]), Err(Errno::AGAIN));
+        assert_eq!(
+            rustix::io::read(&pipe.reader, &mut [0; 1]),
+            Err(Errno::AGAIN)
+        );
     }
 }
