@@ -145,18 +145,6 @@ impl<T, const GENERATION_BITS: u32> Slab<T, GENERATION_BITS> {
         }
     }
 
-    /// As [`Slab::get`], to change it.
-    #[inline]
-    pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
-        match self.slots.get_mut(key.index as usize)? {
-            Slot {
-                generation,
-                content: Content::Occupied(value),
-            } if *generation == key.generation => Some(value),
-            _ => None,
-        }
-    }
-
     /// Takes the value out that `key` names, unless that happened before. From now on the key finds nothing.
     #[inline]
     pub(crate) fn remove(&mut self, key: Key) -> Option<T> {
@@ -174,12 +162,6 @@ impl<T, const GENERATION_BITS: u32> Slab<T, GENERATION_BITS> {
             Content::Occupied(value) => Some(value),
             Content::Vacant { .. } => None,
         }
-    }
-
-    /// How many values are in here.
-    #[inline]
-    pub(crate) fn len(&self) -> usize {
-        self.len
     }
 
     /// Whether no value is in here.

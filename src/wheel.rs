@@ -69,7 +69,6 @@ mod tests;
 
 use std::cell::Cell;
 use std::pin::Pin;
-use std::ptr::NonNull;
 
 use crate::list::{Linked, Ring};
 
@@ -182,18 +181,6 @@ impl<N: Timed> Wheel<N> {
     /// Whether no timer is armed.
     pub(crate) fn is_empty(&self) -> bool {
         (0..LEVEL_COUNT).all(|level| self.first_occupied(level).is_none())
-    }
-
-    /// Calls `visit` for each armed timer, in no particular order.
-    ///
-    /// # Safety
-    ///
-    /// `visit` inserts, cancels and drops no timer.
-    pub(crate) unsafe fn for_each(&self, mut visit: impl FnMut(NonNull<N>)) {
-        for index in 0..SLOT_COUNT {
-            // SAFETY: nothing is pushed or unlinked meanwhile, by the caller's promise.
-            unsafe { self.slot_at(index).iter() }.for_each(&mut visit);
-        }
     }
 
     /// The step of the latest `now`.

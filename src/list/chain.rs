@@ -109,12 +109,6 @@ impl<N: Chained> Chain<N> {
         }
     }
 
-    /// Whether no node stands here.
-    #[inline]
-    pub(crate) fn is_empty(&self) -> bool {
-        self.first.get().is_null()
-    }
-
     /// Puts `node` before all others.
     ///
     /// ```text

@@ -84,32 +84,6 @@ impl<N: Linked> Queue<N> {
         }
     }
 
-    /// Puts `node` before all others.
-    ///
-    /// ```text
-    /// BEFORE   |<- a <-> b ->|              node: null, null
-    /// AFTER    |<- node <-> a <-> b ->|     first: node
-    /// ```
-    ///
-    /// # Panics
-    ///
-    /// If `node` is linked already.
-    #[inline]
-    pub(crate) fn push_front(&self, node: Pin<&N>) {
-        let links = unlinked(node);
-        let first = self.first.replace(links);
-        // SAFETY: as in `push_back`, for the other end.
-        unsafe {
-            (*links).prev.set(EDGE);
-            if first.is_null() {
-                (*links).next.set(EDGE);
-                self.last.set(links);
-            } else {
-                join(links, first);
-            }
-        }
-    }
-
     /// Takes the first node out, unlinked.
     ///
     /// ```text

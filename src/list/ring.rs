@@ -74,26 +74,6 @@ impl<N: Linked> Ring<N> {
         }
     }
 
-    /// Puts `node` before all others.
-    ///
-    /// ```text
-    /// BEFORE   H <-> a <-> b <-> H            node: null, null
-    /// AFTER    H <-> node <-> a <-> b <-> H
-    /// ```
-    ///
-    /// # Panics
-    ///
-    /// If `node` is linked already.
-    #[inline]
-    pub(crate) fn push_front(self: Pin<&Self>, node: Pin<&N>) {
-        let (sentinel, links) = (self.sentinel(), unlinked(node));
-        // SAFETY: the sentinel and the node are live, being borrowed, and linked neighbours too (LIST-2).
-        unsafe {
-            join(links, (*sentinel).next.get());
-            join(sentinel, links);
-        }
-    }
-
     /// Takes the first node out, unlinked.
     ///
     /// ```text

@@ -62,7 +62,7 @@ use super::raw::{TaskRef, waker_wake};
 use super::waker;
 use crate::list::{Chain, ChainLinks, Chained, Linked, Links, Ring};
 use crate::shim::Cell;
-use crate::wheel::Timed;
+use crate::wheel::{Timed, Wheel};
 
 pub(crate) use queue::{WaitNode, WaitQueue};
 pub(crate) use ring::{TimerRings, WaitRing};
@@ -377,7 +377,7 @@ impl Waiter {
             return;
         }
         debug_assert_eq!(self.place.get(), Place::Ring);
-        Ring::unlink(self);
+        Wheel::cancel(self);
         self.drop_waker();
         self.is_woken.set(false);
     }

@@ -78,7 +78,11 @@ pub(crate) const SYS: Layers = Layers {
             "sendfile",
         ],
     ],
-    arrows: &[("clock", "fault"), ("notify::user_event", "selector")],
+    arrows: &[
+        ("clock", "fault"),
+        ("notify::user_event", "selector"),
+        ("selector", "notify::user_event"),
+    ],
     structures: &[],
 };
 

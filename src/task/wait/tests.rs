@@ -183,9 +183,9 @@ fn a_future_that_moves_to_another_task_wakes_that_one() {
         let first = crate::spawn(async move {
             let polled = poll_fn(|cx| Poll::Ready(take.as_mut().poll(cx))).await;
             assert!(polled.is_pending());
-            take
+            Some(take)
         });
-        let take = first.await.unwrap();
+        let take = first.await.unwrap().unwrap();
         let second = crate::spawn(take);
         crate::yield_now().await;
         crate::yield_now().await;
