@@ -159,7 +159,8 @@ async fn timeout_pending(count: usize) {
 
 /// Polls a future that waits.
 async fn poll_once<F: Future>(mut future: Pin<&mut F>) {
-    poll_fn(|cx| Poll::Ready(assert!(future.as_mut().poll(cx).is_pending()))).await;
+    let is_pending = poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx).is_pending())).await;
+    assert!(is_pending);
 }
 
 /// `count` round trips of 64 bytes over `connections`, with the client on another thread, so that this

@@ -173,11 +173,10 @@ impl Source {
     }
 
     /// `Ready` once an operation may succeed; else `node` waits for it. `find` gives the reactor to
-    /// register with, if this is the first wait.
+    /// register with, if this is the first wait. A node that is queued may stay so: its drop cancels.
     ///
     /// # Errors
     /// That the loop is gone, that there is none, or what the selector says of the descriptor.
-    #[inline]
     pub(crate) fn poll_ready(
         self: &Rc<Self>,
         direction: Direction,
@@ -189,9 +188,6 @@ impl Source {
         let side = self.side(direction);
         loop {
             if side.is_ready.get() {
-                if node.is_queued() {
-                    let _ = side.waiters.cancel(node);
-                }
                 return Poll::Ready(Ok(()));
             }
             if let Err(error) = self.arm(direction, fd, find) {
@@ -282,23 +278,33 @@ impl Source {
     }
 
     /// An event: remembers what it says, then wakes who waits for that.
+    #[inline]
     fn apply(&self, ready: Ready) {
-        let broken = ready.contains(Ready::ERROR);
-        let closed = [
-            broken || ready.contains(Ready::READ_CLOSED),
-            broken || ready.contains(Ready::WRITE_CLOSED),
-            broken,
-        ];
-        let reported = [
-            closed[0] || ready.contains(Ready::READABLE),
-            closed[1] || ready.contains(Ready::WRITABLE),
-            closed[2] || ready.contains(Ready::PRIORITY),
-        ];
-        for (index, side) in self.sides.iter().enumerate() {
-            if closed[index] {
-                side.is_closed.set(true);
+        const CLOSED: Ready =
+            Ready::READ_CLOSED.union(Ready::WRITE_CLOSED).union(Ready::ERROR);
+        if ready.intersects(CLOSED) {
+            self.note_closed(ready);
+        }
+        let reported = [Ready::READABLE, Ready::WRITABLE, Ready::PRIORITY];
+        for (side, bit) in self.sides.iter().zip(reported) {
+            if ready.contains(bit) {
+                side.is_ready.set(true);
+                side.waiters.give_all(|| ());
             }
-            if reported[index] {
+        }
+    }
+
+    /// A direction that is closed is ready, too: the operation will tell how.
+    #[cold]
+    fn note_closed(&self, ready: Ready) {
+        let causes = [
+            Ready::READ_CLOSED | Ready::ERROR,
+            Ready::WRITE_CLOSED | Ready::ERROR,
+            Ready::ERROR,
+        ];
+        for (side, causes) in self.sides.iter().zip(causes) {
+            if ready.intersects(causes) {
+                side.is_closed.set(true);
                 side.is_ready.set(true);
                 side.waiters.give_all(|| ());
             }

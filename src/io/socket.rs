@@ -63,6 +63,16 @@ impl Socket {
         }
     }
 
+    #[inline(never)]
+    fn wait(
+        &self,
+        direction: Direction,
+        node: Pin<&WaitNode<()>>,
+        cx: &Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.source.poll_ready(direction, self.fd().as_fd(), node, cx, context::reactor)
+    }
+
     /// Runs `operation` as soon as it may succeed, and again while it says WouldBlock.
     ///
     /// One completed operation costs one unit of the poll's budget; without any left the task yields.
@@ -75,13 +85,9 @@ impl Socket {
         mut operation: impl FnMut(&Fd) -> io::Result<R>,
     ) -> Poll<io::Result<R>> {
         loop {
-            ready!(self.source.poll_ready(
-                direction,
-                self.fd().as_fd(),
-                node,
-                cx,
-                context::reactor
-            ))?;
+            if !self.source.is_ready(direction) {
+                ready!(self.wait(direction, node, cx))?;
+            }
             if !Core::with_current(|core| core.is_none_or(Core::spend)) {
                 cx.waker().wake_by_ref();
                 return Poll::Pending;

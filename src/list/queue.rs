@@ -95,8 +95,19 @@ impl<N: Linked> Queue<N> {
     #[inline]
     pub(crate) fn pop_front(&self) -> Option<NonNull<N>> {
         let node = self.first()?;
-        // SAFETY: it stands in this queue, so it is live and pinned (LIST-1, LIST-2).
-        self.unlink(unsafe { Pin::new_unchecked(node.as_ref()) });
+        // SAFETY: it stands in this queue, so it is live (LIST-2), and so is its neighbour.
+        unsafe {
+            let links = N::links(node).as_ref();
+            let next = links.next.get();
+            if is_edge(next) {
+                self.first.set(ptr::null());
+                self.last.set(ptr::null());
+            } else {
+                (*next).prev.set(EDGE);
+                self.first.set(next);
+            }
+            links.reset();
+        }
         Some(node)
     }
 

@@ -25,7 +25,7 @@ use std::marker::PhantomPinned;
 use std::mem::offset_of;
 use std::panic::Location;
 use std::pin::{Pin, pin};
-use std::ptr;
+use std::ptr::{self, NonNull};
 use std::task::{Context, Poll};
 
 use super::{Kind, Place, Waiter, forgotten_cancel};
@@ -103,48 +103,68 @@ impl<T> WaitQueue<T> {
         Poll::Pending
     }
 
-    /// Hands `value` to whoever waits longest and wakes it; gives it back if nobody waits.
-    pub(crate) fn give(&self, value: T) -> Result<(), T> {
-        while let Some(node) = self.0.pop_front() {
-            // SAFETY: WAIT-4, it was linked until now; user code runs only at the very end.
-            let node = unsafe { Pin::new_unchecked(node.as_ref()) };
-            if node.waiter.kind.get() == Kind::Marker {
-                continue;
+    /// Takes out whoever waits longest.
+    #[inline]
+    fn pop(&self) -> Option<NonNull<WaitNode<T>>> {
+        loop {
+            let node = self.0.pop_front()?;
+            // SAFETY: WAIT-4, it was linked until now.
+            if unsafe { node.as_ref() }.waiter.kind.get() != Kind::Marker {
+                return Some(node);
             }
-            node.slot.set(Some(value));
-            node.waiter().woken().wake();
-            return Ok(());
         }
-        Err(value)
+    }
+
+    /// Puts `value` into the slot of a node that was just taken out, and wakes it.
+    #[inline]
+    fn deliver(node: NonNull<WaitNode<T>>, value: T) {
+        // SAFETY: WAIT-4, it was linked until now; user code runs only at the very end.
+        let node = unsafe { Pin::new_unchecked(node.as_ref()) };
+        node.slot.set(Some(value));
+        node.waiter().woken().wake();
+    }
+
+    /// Hands `value` to whoever waits longest and wakes it; gives it back if nobody waits.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the primitives that come next"))]
+    pub(crate) fn give(&self, value: T) -> Result<(), T> {
+        match self.pop() {
+            Some(node) => {
+                Self::deliver(node, value);
+                Ok(())
+            }
+            None => Err(value),
+        }
     }
 
     /// Hands `make()` to each of those who wait now; who joins meanwhile is not served.
+    #[inline]
     pub(crate) fn give_all(&self, mut make: impl FnMut() -> T) {
+        let Some(first) = self.pop() else { return };
         if self.0.is_empty() {
-            return;
+            Self::deliver(first, make());
+        } else {
+            self.give_several(first, make);
         }
-        if !self.has_several() {
-            let _ = self.give(make());
-            return;
-        }
+    }
+
+    #[cold]
+    fn give_several(&self, first: NonNull<WaitNode<T>>, mut make: impl FnMut() -> T) {
         let marker = pin!(WaitNode::new(Kind::Marker, Location::caller()));
         let marker = marker.as_ref();
         marker.waiter.body();
         marker.waiter.place.set(Place::Queue);
         self.0.push_back(marker);
+        Self::deliver(first, make());
         // A nested call may take the marker out: then it has served all who stood before it.
         while marker.is_queued() {
-            if self.0.first().is_some_and(|first| ptr::eq(first.as_ptr(), &raw const *marker)) {
-                self.0.unlink(marker);
-            } else {
-                let _ = self.give(make());
+            let Some(node) = self.0.pop_front() else { return };
+            if !ptr::eq(node.as_ptr(), &raw const *marker) {
+                // SAFETY: WAIT-4, it was linked until now.
+                if unsafe { node.as_ref() }.waiter.kind.get() != Kind::Marker {
+                    Self::deliver(node, make());
+                }
             }
         }
-    }
-
-    pub(super) fn has_several(&self) -> bool {
-        // SAFETY: nothing is linked or unlinked while two are counted.
-        unsafe { self.0.iter() }.nth(1).is_some()
     }
 
     /// The future is dropped: `node` leaves the queue. What was handed to it and not fetched comes
