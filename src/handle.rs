@@ -233,7 +233,6 @@ impl<T> Drop for Sender<T> {
 ///
 /// # Panics
 /// When it is polled again after it returned `Ready`.
-#[must_use = "dropping it detaches the task; await it, join it, or say `drop(..)`"]
 pub struct RemoteJoin<T>(Arc<Slot<T>>);
 
 impl<T> RemoteJoin<T> {

@@ -21,7 +21,9 @@
 //! already holds (B2), so nothing that arrived in between is lost.
 //!
 //! *Closed is sticky.* After a hang-up a short transfer no longer means "empty": the end of the stream
-//! is still to be read, and no further edge will come (hz_c05). Only WouldBlock clears it.
+//! is still to be read, and no further edge will come (hz_c05). Only WouldBlock clears it. Urgent data is
+//! the same: a read stops before it, short, and what lies behind is announced already. Therefore an
+//! edge-triggered backend is asked for it too.
 //!
 //! *Stale events.* A token is a slab key with a generation; an event of a batch whose source has gone,
 //! or whose number is somebody else's now, finds nobody (B8, hz_c09).
@@ -40,6 +42,7 @@ use mainspring_sys::backend::{Deadline, Triggering};
 use mainspring_sys::{Event, Events, Interest, Ready, Selector, Token};
 
 use crate::slab::{Key, Slab};
+use crate::task::core::Core;
 use crate::task::wait::{Kind, WaitNode, WaitQueue};
 
 /// One way in which a source can be waited for.
@@ -51,6 +54,8 @@ pub(crate) enum Direction {
 }
 
 impl Direction {
+    const ALL: [Direction; 3] = [Direction::Read, Direction::Write, Direction::Priority];
+
     fn interest(self) -> Interest {
         match self {
             Direction::Read => Interest::READ,
@@ -72,6 +77,8 @@ impl Direction {
 /// What is known of one direction, and who waits for more.
 struct Side {
     is_ready: Cell<bool>,
+    /// Nobody said that it is ready: an operation may be tried, a question must be asked.
+    is_assumed: Cell<bool>,
     is_closed: Cell<bool>,
     waiters: WaitQueue<()>,
 }
@@ -80,9 +87,17 @@ impl Side {
     fn new(is_ready: bool) -> Side {
         Side {
             is_ready: Cell::new(is_ready),
+            is_assumed: Cell::new(is_ready),
             is_closed: Cell::new(false),
             waiters: WaitQueue::new(),
         }
+    }
+
+    /// Nothing is known: let an operation find out.
+    fn assume_ready(&self) {
+        self.is_ready.set(true);
+        self.is_assumed.set(true);
+        self.is_closed.set(false);
     }
 }
 
@@ -93,9 +108,13 @@ pub(crate) struct Source {
     /// Set at the first wait, cleared by `close` and by the loop's end.
     home: RefCell<Option<Home>>,
     state: Cell<Registration>,
+    /// The loop it is registered with; meaningless before.
+    loop_id: Cell<u64>,
     /// Registered with an edge-triggered backend, or not yet registered: then too a short transfer
     /// says "empty", because the registration to come reports what arrived meanwhile (B2).
     is_edge: Cell<bool>,
+    /// Exceptional data was reported, and no read met WouldBlock since.
+    is_urgent: Cell<bool>,
 }
 
 /// Where a source is registered.
@@ -134,7 +153,9 @@ impl Source {
             sides: [Side::new(true), Side::new(true), Side::new(false)],
             home: RefCell::new(None),
             state: Cell::new(Registration::None),
+            loop_id: Cell::new(0),
             is_edge: Cell::new(true),
+            is_urgent: Cell::new(false),
         })
     }
 
@@ -154,20 +175,35 @@ impl Source {
         self.side(direction).is_closed.get()
     }
 
+    /// Who asks whether `direction` is ready is not content with a guess: what nobody reported must be
+    /// asked of the selector.
+    pub(crate) fn doubt(&self, direction: Direction) {
+        let side = self.side(direction);
+        if side.is_assumed.replace(false) {
+            side.is_ready.set(false);
+        }
+    }
+
     /// The operation returned WouldBlock: wait before the next one.
     #[inline]
     pub(crate) fn clear(&self, direction: Direction) {
         let side = self.side(direction);
         side.is_ready.set(false);
+        side.is_assumed.set(false);
         side.is_closed.set(false);
+        if direction == Direction::Read {
+            self.is_urgent.set(false);
+        }
     }
 
     /// The operation moved `done` of `asked` bytes of a *stream socket*. Where the backend will report
-    /// the next byte as a new edge, a short transfer means that nothing is left (B5, hz_c05).
+    /// the next byte as a new edge, a short transfer means that nothing is left (B5, hz_c05); but a
+    /// read also stops at TCP's urgent mark, with bytes left behind it that make no edge any more.
     #[inline]
     pub(crate) fn transferred(&self, direction: Direction, done: usize, asked: usize) {
         let side = self.side(direction);
-        if done > 0 && done < asked && self.is_edge.get() && !side.is_closed.get() {
+        let is_short = done > 0 && done < asked;
+        if is_short && self.is_edge.get() && !side.is_closed.get() && !self.is_urgent.get() {
             side.is_ready.set(false);
         }
     }
@@ -190,7 +226,7 @@ impl Source {
             if side.is_ready.get() {
                 return Poll::Ready(Ok(()));
             }
-            if let Err(error) = self.arm(direction, fd, find) {
+            if let Err(error) = self.arm(direction, fd, node, find) {
                 let _ = side.waiters.cancel(node);
                 return Poll::Ready(Err(error));
             }
@@ -212,10 +248,15 @@ impl Source {
         self: &Rc<Self>,
         direction: Direction,
         fd: BorrowedFd<'_>,
+        node: Pin<&WaitNode<()>>,
         find: fn() -> Option<Rc<Reactor>>,
     ) -> io::Result<()> {
         match self.state.get() {
             Registration::Live => {
+                if self.is_elsewhere() {
+                    let _ = self.side(direction).waiters.cancel(node);
+                    return self.migrate(direction, fd, find);
+                }
                 if self.is_edge.get() && direction != Direction::Priority {
                     return Ok(());
                 }
@@ -236,11 +277,47 @@ impl Source {
         find: fn() -> Option<Rc<Reactor>>,
     ) -> io::Result<()> {
         let reactor = find().ok_or_else(no_loop)?;
-        let key = reactor.add(self, fd, direction)?;
+        let added = reactor.add(self, fd, direction);
+        // Not registered, so nobody will ever report: the next operation must try for itself.
+        let key = added.inspect_err(|_| {
+            if direction != Direction::Priority {
+                self.side(direction).assume_ready();
+            }
+        })?;
         self.state.set(Registration::Live);
+        self.loop_id.set(current_loop().unwrap_or(0));
         self.is_edge.set(reactor.triggering == Triggering::Edge);
         *self.home.borrow_mut() = Some(Home { reactor, key });
         Ok(())
+    }
+
+    /// Whether it is registered with another loop than the one that is entered.
+    #[inline]
+    fn is_elsewhere(&self) -> bool {
+        current_loop().is_some_and(|id| id != self.loop_id.get())
+    }
+
+    /// The source's user lives in another loop by now, whose selector must report it: the old one is
+    /// not asked while this one runs.
+    #[cold]
+    fn migrate(
+        self: &Rc<Self>,
+        direction: Direction,
+        fd: BorrowedFd<'_>,
+        find: fn() -> Option<Rc<Reactor>>,
+    ) -> io::Result<()> {
+        if self.has_waiters() {
+            return Err(io::Error::new(
+                io::ErrorKind::ResourceBusy,
+                "tasks of another loop wait for this descriptor; one loop at a time",
+            ));
+        }
+        if let Some(Home { reactor, key }) = self.home.take() {
+            self.state.set(Registration::None);
+            self.is_edge.set(true);
+            reactor.remove(Some(fd), key, false);
+        }
+        self.register(direction, fd, find)
     }
 
     /// The owner is about to close `fd`, or to hand it out. `None`: the number is somebody else's by
@@ -255,8 +332,7 @@ impl Source {
         }
         // Nothing is known of what this number may become.
         for side in &self.sides[..2] {
-            side.is_ready.set(true);
-            side.is_closed.set(false);
+            side.assume_ready();
         }
         self.wake_all();
     }
@@ -273,6 +349,7 @@ impl Source {
         self.state.set(Registration::Orphan);
         for side in &self.sides {
             side.is_ready.set(false);
+            side.is_assumed.set(false);
         }
         self.wake_all();
     }
@@ -280,32 +357,42 @@ impl Source {
     /// An event: remembers what it says, then wakes who waits for that.
     #[inline]
     fn apply(&self, ready: Ready) {
-        const CLOSED: Ready =
-            Ready::READ_CLOSED.union(Ready::WRITE_CLOSED).union(Ready::ERROR);
-        if ready.intersects(CLOSED) {
-            self.note_closed(ready);
+        const RARE: Ready = Ready::READ_CLOSED
+            .union(Ready::WRITE_CLOSED)
+            .union(Ready::ERROR)
+            .union(Ready::PRIORITY);
+        if ready.intersects(RARE) {
+            self.note_rare(ready);
         }
-        let reported = [Ready::READABLE, Ready::WRITABLE, Ready::PRIORITY];
-        for (side, bit) in self.sides.iter().zip(reported) {
+        for (side, bit) in self.sides.iter().zip([Ready::READABLE, Ready::WRITABLE]) {
             if ready.contains(bit) {
                 side.is_ready.set(true);
+                side.is_assumed.set(false);
                 side.waiters.give_all(|| ());
             }
         }
     }
 
-    /// A direction that is closed is ready, too: the operation will tell how.
+    /// A direction that is closed is ready, too: the operation will tell how. Urgent data is noted for
+    /// the reads that stop before it.
     #[cold]
-    fn note_closed(&self, ready: Ready) {
-        let causes = [
+    fn note_rare(&self, ready: Ready) {
+        if ready.contains(Ready::PRIORITY) {
+            self.is_urgent.set(true);
+        }
+        let closed = [
             Ready::READ_CLOSED | Ready::ERROR,
             Ready::WRITE_CLOSED | Ready::ERROR,
             Ready::ERROR,
         ];
-        for (side, causes) in self.sides.iter().zip(causes) {
-            if ready.intersects(causes) {
+        for (side, (direction, causes)) in self.sides.iter().zip(Direction::ALL.into_iter().zip(closed)) {
+            let is_closed = ready.intersects(causes);
+            if is_closed {
                 side.is_closed.set(true);
+            }
+            if is_closed || direction == Direction::Priority && ready.contains(Ready::PRIORITY) {
                 side.is_ready.set(true);
+                side.is_assumed.set(false);
                 side.waiters.give_all(|| ());
             }
         }
@@ -322,6 +409,8 @@ pub(crate) struct Reactor {
     sources: RefCell<Slab<Rc<Source>>>,
     triggering: Triggering,
     forgets_on_close: bool,
+    /// The loop has ended: whoever still runs (a waker, a destructor) can't register any more.
+    is_closed: Cell<bool>,
 }
 
 impl Reactor {
@@ -329,6 +418,7 @@ impl Reactor {
         Reactor {
             triggering: selector.triggering(),
             forgets_on_close: selector.forgets_on_close(),
+            is_closed: Cell::new(false),
             selector: RefCell::new(selector),
             events: RefCell::new(Events::with_capacity(event_capacity)),
             sources: RefCell::new(Slab::new()),
@@ -352,14 +442,23 @@ impl Reactor {
     }
 
     fn add(&self, source: &Rc<Source>, fd: BorrowedFd<'_>, direction: Direction) -> io::Result<Key> {
-        // One registration for life where it costs nothing to have both; else what is asked.
+        if self.is_closed.get() {
+            return Err(loop_is_gone());
+        }
+        // One registration for life where it costs nothing to have all; else what is asked.
         let interest = match self.triggering {
-            Triggering::Edge if direction == Direction::Priority => Interest::all(),
-            Triggering::Edge => Interest::READ | Interest::WRITE,
+            Triggering::Edge => Interest::all(),
             Triggering::Level => direction.interest(),
         };
         let key = self.sources.borrow_mut().insert(Rc::clone(source));
-        let added = self.selector.borrow_mut().add(fd, token(key), interest);
+        let mut selector = self.selector.borrow_mut();
+        let mut added = selector.add(fd, token(key), interest);
+        let lacks = matches!(&added, Err(error) if error.kind() == io::ErrorKind::Unsupported);
+        if lacks && self.triggering == Triggering::Edge && direction != Direction::Priority {
+            // Priority may be what it lacks (B12); a file that it does not take, it refuses again.
+            added = selector.add(fd, token(key), Interest::READ | Interest::WRITE);
+        }
+        drop(selector);
         if let Err(error) = added {
             // hz_c22: a registration that failed leaves no entry.
             let _ = self.sources.borrow_mut().remove(key);
@@ -407,6 +506,7 @@ impl Reactor {
 
     /// The loop ends: every source learns that it has none.
     pub(crate) fn close(&self) {
+        self.is_closed.set(true);
         loop {
             let first = self.sources.borrow().iter().next().map(|(key, _)| key);
             let Some(key) = first else { return };
@@ -416,6 +516,12 @@ impl Reactor {
             }
         }
     }
+}
+
+/// The loop that is entered on this thread, by its number.
+#[inline]
+fn current_loop() -> Option<u64> {
+    Core::with_current(|core| core.map(Core::id))
 }
 
 fn token(key: Key) -> Token {

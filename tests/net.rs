@@ -59,7 +59,10 @@ fn a_connection_is_made_and_carries_bytes_both_ways(on: On) {
 }
 
 fn hz_d03_a_refused_connect_says_so_once(on: On) {
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let free = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
     on.run(async {
         let error = TcpStream::connect(free).await.unwrap_err();
         assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused);
@@ -120,7 +123,11 @@ fn hz_c16_after_the_peer_s_half_close_a_mebibyte_still_goes_back(on: On) {
         let (near, far) = tcp_pair().await;
         let answer = pattern(MIB);
         let near_end = async {
-            assert_eq!(near.read(&mut [0; 8]).await.unwrap(), 0, "the peer has half-closed");
+            assert_eq!(
+                near.read(&mut [0; 8]).await.unwrap(),
+                0,
+                "the peer has half-closed"
+            );
             near.write_all(&answer).await.unwrap();
             near.shutdown(Shutdown::Write).unwrap();
         };
@@ -180,10 +187,20 @@ fn hz_d09_an_empty_buffer_neither_waits_nor_ends(on: On) {
         assert_eq!(near.read(&mut []).await.unwrap(), 0);
         assert_eq!(near.write(&[]).await.unwrap(), 0);
         near.write_all(&[]).await.unwrap();
-        assert!(timeout(Duration::from_secs(1), far.read(&mut [0; 4])).await.is_err());
+        assert!(
+            timeout(Duration::from_secs(1), far.read(&mut [0; 4]))
+                .await
+                .is_err()
+        );
         near.write_all(b"x").await.unwrap();
         assert_eq!(far.read(&mut []).await.unwrap(), 0);
-        assert_eq!(timeout(NEVER, far.read(&mut [0; 4])).await.unwrap().unwrap(), 1);
+        assert_eq!(
+            timeout(NEVER, far.read(&mut [0; 4]))
+                .await
+                .unwrap()
+                .unwrap(),
+            1
+        );
     });
 }
 
@@ -216,14 +233,28 @@ fn hz_c23_a_socket_given_back_works_in_a_fresh_runtime(on: On) {
     // Registered with a loop that goes on to live, then with one that is gone.
     let first = on.sim_runtime();
     let taken = first.block_on(async {
-        assert!(timeout(Duration::from_secs(1), near.read(&mut [0; 8])).await.is_err());
+        assert!(
+            timeout(Duration::from_secs(1), near.read(&mut [0; 8]))
+                .await
+                .is_err()
+        );
         near.into_std()
     });
     let near = TcpStream::from_std(taken.unwrap()).unwrap();
     let again = on.sim(async {
-        assert!(timeout(Duration::from_secs(1), near.read(&mut [0; 8])).await.is_err());
+        assert!(
+            timeout(Duration::from_secs(1), near.read(&mut [0; 8]))
+                .await
+                .is_err()
+        );
         far.write_all(b"one").unwrap();
-        assert_eq!(timeout(NEVER, near.read(&mut [0; 8])).await.unwrap().unwrap(), 3);
+        assert_eq!(
+            timeout(NEVER, near.read(&mut [0; 8]))
+                .await
+                .unwrap()
+                .unwrap(),
+            3
+        );
         near
     });
     let gone = on.run(async { again.read(&mut [0; 8]).await }).unwrap_err();
@@ -257,10 +288,19 @@ fn hz_d18_two_readers_of_one_socket_both_finish(on: On) {
         // One takes the first byte, the other waits again.
         far.write_all(b"1").await.unwrap();
         turns(4).await;
-        assert_eq!(readers.iter().filter(|reader| reader.is_finished()).count(), 1);
+        assert_eq!(
+            readers.iter().filter(|reader| reader.is_finished()).count(),
+            1
+        );
         far.write_all(b"2").await.unwrap();
         for reader in readers {
-            assert_eq!(timeout(NEVER, reader).await.expect("no reader hangs").unwrap(), 1);
+            assert_eq!(
+                timeout(NEVER, reader)
+                    .await
+                    .expect("no reader hangs")
+                    .unwrap(),
+                1
+            );
         }
     });
 }
@@ -281,7 +321,10 @@ fn hz_d17_a_reset_ends_reader_and_writer(on: On) {
         // The kernel tells the cause once; who comes second learns the consequence.
         use std::io::ErrorKind::{BrokenPipe, ConnectionReset};
         assert!(matches!(read, Ok(0)) || read.unwrap_err().kind() == ConnectionReset);
-        assert!(matches!(written.unwrap_err().kind(), BrokenPipe | ConnectionReset));
+        assert!(matches!(
+            written.unwrap_err().kind(),
+            BrokenPipe | ConnectionReset
+        ));
     });
 }
 
@@ -296,10 +339,20 @@ fn hz_d01_accept_outlasts_emfile_without_a_spin(on: On) {
         let start = now();
         let (_server, _) = listener.accept().await.unwrap();
         let took = now() - start;
-        assert!(took >= Duration::from_millis(100) * FAILURES as u32, "{took:?}");
-        assert!(took <= Duration::from_millis(110) * FAILURES as u32, "{took:?}");
+        assert!(
+            took >= Duration::from_millis(100) * FAILURES as u32,
+            "{took:?}"
+        );
+        assert!(
+            took <= Duration::from_millis(110) * FAILURES as u32,
+            "{took:?}"
+        );
         assert_eq!(count_of(Call::Accept), FAILURES + 1);
-        assert!(count_of(Call::Wait) <= 4 * FAILURES, "{}", count_of(Call::Wait));
+        assert!(
+            count_of(Call::Wait) <= 4 * FAILURES,
+            "{}",
+            count_of(Call::Wait)
+        );
         assert_eq!(listener.exhausted_count(), FAILURES);
         // And after a real wait, when the report comes before the failure.
         let accept = mainspring::spawn(async move { listener.accept().await.map(drop) });
@@ -307,7 +360,11 @@ fn hz_d01_accept_outlasts_emfile_without_a_spin(on: On) {
         let plan = Plan::new().from(Call::Accept, 1, FAILURES, Fault::Errno(libc::ENFILE));
         let _guard = plan.install();
         let _client = std::net::TcpStream::connect(addr).unwrap();
-        timeout(NEVER, accept).await.expect("the connection is taken").unwrap().unwrap();
+        timeout(NEVER, accept)
+            .await
+            .expect("the connection is taken")
+            .unwrap()
+            .unwrap();
     });
 }
 
@@ -345,16 +402,25 @@ fn hz_d02_an_accept_error_is_told_and_the_listener_works_on(on: On) {
     on.run(async {
         let listener = listener();
         let addr = listener.local_addr().unwrap();
-        for errno in [libc::ENETDOWN, libc::EPROTO, libc::EHOSTUNREACH, libc::EPERM] {
+        for errno in [
+            libc::ENETDOWN,
+            libc::EPROTO,
+            libc::EHOSTUNREACH,
+            libc::EPERM,
+        ] {
             let _client = std::net::TcpStream::connect(addr).unwrap();
-            let _guard = Plan::new().at(Call::Accept, 1, Fault::Errno(errno)).install();
+            let _guard = Plan::new()
+                .at(Call::Accept, 1, Fault::Errno(errno))
+                .install();
             let error = listener.accept().await.unwrap_err();
             assert_eq!(error.raw_os_error(), Some(errno));
             listener.accept().await.unwrap();
         }
         for errno in [libc::EINTR, libc::ECONNABORTED, libc::EAGAIN] {
             let _client = std::net::TcpStream::connect(addr).unwrap();
-            let _guard = Plan::new().at(Call::Accept, 1, Fault::Errno(errno)).install();
+            let _guard = Plan::new()
+                .at(Call::Accept, 1, Fault::Errno(errno))
+                .install();
             listener.accept().await.unwrap();
         }
     });
@@ -374,9 +440,8 @@ fn hz_d04_what_is_dropped_while_it_waits_leaks_no_descriptor(on: On) {
         rustix::net::listen(&full, 0).unwrap();
         let full = std::net::TcpListener::from(full);
         let addr = full.local_addr().unwrap();
-        let _fills = [(); 2].map(|()| {
-            std::net::TcpStream::connect_timeout(&addr, Duration::from_millis(20)).ok()
-        });
+        let _fills = [(); 2]
+            .map(|()| std::net::TcpStream::connect_timeout(&addr, Duration::from_millis(20)).ok());
         on.sim(async {
             let idle = listener();
             let (near, _far) = tcp_pair().await;
@@ -465,7 +530,10 @@ fn try_io_asks_only_after_a_report(on: On) {
             });
             assert_eq!(result.unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
         }
-        assert_eq!(calls, 1, "what said WouldBlock is not asked again before a report");
+        assert_eq!(
+            calls, 1,
+            "what said WouldBlock is not asked again before a report"
+        );
         far.write_all(b"!").unwrap();
         timeout(NEVER, near.readable()).await.unwrap().unwrap();
         let read = near.try_io(Interest::READ, |mut inner| inner.read(&mut [0; 8]));

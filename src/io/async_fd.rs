@@ -28,12 +28,14 @@ use crate::task::wait::WaitNode;
 /// come too late wait again, at the back.
 ///
 /// It is registered at the first wait, and leaves the selector on drop, before the inner object closes.
+/// An operation is tried before that; a question ([`readable`](AsyncFd::readable)) is always the
+/// selector's to answer.
 ///
 /// # Errors
 /// Every use answers `InvalidInput` if the inner object's descriptor is not the one it had when it was
-/// wrapped; `Unsupported` if the selector does not take such a descriptor (a regular file, a
-/// directory); `AlreadyExists` if its number is registered with this loop already; `NotConnected` if
-/// the loop is gone.
+/// wrapped; every use that has to wait, `Unsupported` if the selector does not take such a descriptor (a
+/// regular file, a directory); `AlreadyExists` if its number is registered with this loop already;
+/// `NotConnected` if the loop is gone; `ResourceBusy` if tasks of another loop wait for it.
 ///
 /// ```
 /// use mainspring::io::AsyncFd;
@@ -78,8 +80,9 @@ impl<T: AsFd> AsyncFd<T> {
     }
 
     /// The inner object, for change. Putting another descriptor in its place makes every further use an
-    /// error.
+    /// error; therefore it leaves the selector here, and the next wait registers it again.
     pub fn get_mut(&mut self) -> &mut T {
+        self.deregister();
         match &mut self.inner {
             Some(inner) => inner,
             None => unreachable!("only `into_inner` takes it, and `self` with it"),
@@ -270,8 +273,14 @@ impl<T: AsFd> Future for FdReady<'_, T> {
     type Output = io::Result<Ready>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<Ready>> {
-        // A wait nobody made: the first look asks the selector, unless it already said so.
-        self.as_ref().poll_ready(cx)
+        self.fd.source.doubt(self.direction);
+        let ready = ready!(self.as_ref().poll_ready(cx));
+        // Who asks again and again without an operation in between must not starve the others.
+        if !Core::with_current(|core| core.is_none_or(Core::spend)) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(ready)
     }
 }
 

@@ -21,18 +21,38 @@ pub(crate) struct Socket {
     /// Whether the descriptor was ever shown to anybody, who may have duplicated it: then its
     /// registration must be removed before the close (B1, hz_c10).
     was_shown: Cell<bool>,
+    family: Family,
+}
+
+/// What a short transfer says of the socket, which depends on who made the bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Family {
+    /// A stream of bytes: a read takes what is there.
+    Tcp,
+    /// A queue of messages: a read stops behind one that carries descriptors, or another writer's
+    /// credentials, and before urgent data, whatever comes after it.
+    Unix,
 }
 
 impl Socket {
     /// A socket that this crate opened.
-    pub(crate) fn new(fd: Fd) -> Socket {
-        Socket { fd: Some(fd), source: Source::new(), was_shown: Cell::new(false) }
+    pub(crate) fn new(fd: Fd, family: Family) -> Socket {
+        Socket { fd: Some(fd), source: Source::new(), was_shown: Cell::new(false), family }
     }
 
     /// A socket that came from outside.
-    pub(crate) fn adopt(fd: OwnedFd) -> io::Result<Socket> {
-        let fd = mainspring_sys::socket::adopt(fd)?;
-        Ok(Socket { fd: Some(fd), source: Source::new(), was_shown: Cell::new(true) })
+    pub(crate) fn adopt(fd: OwnedFd, family: Family) -> io::Result<Socket> {
+        let socket = Socket::new(mainspring_sys::socket::adopt(fd)?, family);
+        socket.was_shown.set(true);
+        Ok(socket)
+    }
+
+    /// A read moved `done` of `asked` bytes (hz_c05).
+    #[inline]
+    pub(crate) fn received(&self, done: usize, asked: usize) {
+        if self.family == Family::Tcp {
+            self.source.transferred(Direction::Read, done, asked);
+        }
     }
 
     #[inline]

@@ -56,7 +56,7 @@ impl Future for Read<'_> {
         let polled = socket.poll_with(Direction::Read, node, cx, |fd| socket::recv(fd, buf));
         *buf_of(self.as_mut()) = buf;
         let done = ready!(polled)?;
-        socket.source().transferred(Direction::Read, done, asked);
+        socket.received(done, asked);
         Poll::Ready(Ok(done))
     }
 }

@@ -22,7 +22,7 @@ use mainspring_sys::clock::duration_ns;
 use mainspring_sys::socket;
 
 use super::tcp::TcpStream;
-use crate::io::socket::Socket;
+use crate::io::socket::{Family, Socket};
 use crate::pin::{pinned, pinned_in_drop};
 use crate::reactor::Direction;
 use crate::task::wait::WaitNode;
@@ -58,7 +58,7 @@ impl TcpListener {
         socket::set_reuse_address(&fd, true)?;
         socket::bind(&fd, addr)?;
         socket::listen(&fd, BACKLOG)?;
-        Ok(TcpListener { socket: Socket::new(fd), exhausted: Cell::new(0) })
+        Ok(TcpListener { socket: Socket::new(fd, Family::Tcp), exhausted: Cell::new(0) })
     }
 
     /// Adopts a listening socket of std; it is made non-blocking.
@@ -66,7 +66,7 @@ impl TcpListener {
     /// # Errors
     /// What the kernel says of the change.
     pub fn from_std(listener: std::net::TcpListener) -> io::Result<TcpListener> {
-        let socket = Socket::adopt(OwnedFd::from(listener))?;
+        let socket = Socket::adopt(OwnedFd::from(listener), Family::Tcp)?;
         Ok(TcpListener { socket, exhausted: Cell::new(0) })
     }
 

@@ -12,7 +12,7 @@ use std::task::{Context, Poll, ready};
 use mainspring_sys::Fd;
 use mainspring_sys::socket::{self, Connecting};
 
-use crate::io::socket::Socket;
+use crate::io::socket::{Family, Socket};
 use crate::io::{Read, Write, WriteAll};
 use crate::pin::{pinned, pinned_in_drop, pinned_mut};
 use crate::reactor::Direction;
@@ -44,7 +44,7 @@ pub struct TcpStream {
 
 impl TcpStream {
     pub(super) fn new(fd: Fd) -> TcpStream {
-        TcpStream { socket: Socket::new(fd) }
+        TcpStream { socket: Socket::new(fd, Family::Tcp) }
     }
 
     /// Connects to an address.
@@ -68,7 +68,7 @@ impl TcpStream {
     /// # Errors
     /// What the kernel says of the change.
     pub fn from_std(stream: std::net::TcpStream) -> io::Result<TcpStream> {
-        Ok(TcpStream { socket: Socket::adopt(OwnedFd::from(stream))? })
+        Ok(TcpStream { socket: Socket::adopt(OwnedFd::from(stream), Family::Tcp)? })
     }
 
     /// Gives the socket back to std; it stays non-blocking.

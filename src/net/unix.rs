@@ -8,7 +8,7 @@ use std::panic::Location;
 
 use mainspring_sys::socket;
 
-use crate::io::socket::Socket;
+use crate::io::socket::{Family, Socket};
 use crate::io::{Read, Write, WriteAll};
 
 /// One end of a connected pair of Unix stream sockets.
@@ -37,8 +37,8 @@ impl UnixStream {
     pub fn pair() -> io::Result<(UnixStream, UnixStream)> {
         let (left, right) = socket::unix_pair()?;
         Ok((
-            UnixStream { socket: Socket::new(left) },
-            UnixStream { socket: Socket::new(right) },
+            UnixStream { socket: Socket::new(left, Family::Unix) },
+            UnixStream { socket: Socket::new(right, Family::Unix) },
         ))
     }
 
@@ -47,7 +47,7 @@ impl UnixStream {
     /// # Errors
     /// What the kernel says of the change.
     pub fn from_std(stream: std::os::unix::net::UnixStream) -> io::Result<UnixStream> {
-        Ok(UnixStream { socket: Socket::adopt(OwnedFd::from(stream))? })
+        Ok(UnixStream { socket: Socket::adopt(OwnedFd::from(stream), Family::Unix)? })
     }
 
     /// Gives the socket back to std; it stays non-blocking.

@@ -68,7 +68,6 @@ impl fmt::Display for TaskId {
 /// })
 /// .unwrap();
 /// ```
-#[must_use = "dropping a handle detaches its task; await it, keep it, or say `drop(handle)`"]
 pub struct JoinHandle<T> {
     task: TaskRef,
     _output: PhantomData<*const T>,

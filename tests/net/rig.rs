@@ -109,7 +109,11 @@ impl On {
             .output()
             .unwrap();
         let said = String::from_utf8_lossy(&output.stdout);
-        assert!(output.status.success() && said.contains("1 passed"), "{}: {said}", output.status);
+        assert!(
+            output.status.success() && said.contains("1 passed"),
+            "{}: {said}",
+            output.status
+        );
     }
 }
 
@@ -121,7 +125,9 @@ pub(crate) fn listener() -> TcpListener {
 /// Two ends of a TCP connection, both of this loop.
 pub(crate) async fn tcp_pair() -> (TcpStream, TcpStream) {
     let listener = listener();
-    let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    let client = TcpStream::connect(listener.local_addr().unwrap())
+        .await
+        .unwrap();
     let (server, peer) = listener.accept().await.unwrap();
     assert_eq!(peer, client.local_addr().unwrap());
     (client, server)
@@ -148,7 +154,11 @@ pub(crate) fn reset_on_close(socket: impl AsFd) {
 
 /// The descriptors that are open in this process, in order. Meaningful in [`On::alone`] only.
 pub(crate) fn open_fds() -> Vec<RawFd> {
-    let folder = if cfg!(target_os = "linux") { "/proc/self/fd" } else { "/dev/fd" };
+    let folder = if cfg!(target_os = "linux") {
+        "/proc/self/fd"
+    } else {
+        "/dev/fd"
+    };
     let numbers = std::fs::read_dir(folder).unwrap().map(|entry| {
         let name = entry.unwrap().file_name();
         name.to_str().unwrap().parse::<RawFd>().unwrap()
@@ -205,7 +215,11 @@ pub(crate) async fn both<A: Future, B: Future>(first: A, second: B) -> (A::Outpu
                 other = Some(value);
             }
         }
-        if one.is_some() && other.is_some() { Poll::Ready(()) } else { Poll::Pending }
+        if one.is_some() && other.is_some() {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
     })
     .await;
     (one.unwrap(), other.unwrap())
