@@ -380,7 +380,7 @@ fn hz_d01_accept_goes_on_when_a_real_limit_is_lifted(on: On) {
             let probe = std::fs::File::open("/dev/null").unwrap();
             let lowest = std::os::fd::AsRawFd::as_raw_fd(&probe) as u64;
             drop(probe);
-            let mut lowered = before.clone();
+            let mut lowered = before;
             lowered.current = Some(lowest);
             setrlimit(Resource::Nofile, lowered).unwrap();
             let _guard = Plan::new().install();
