@@ -67,6 +67,9 @@ pub(crate) struct EventLoop {
     /// When the polls since the last turn began, as far as anybody looked.
     polling_since: Cell<Option<Instant>>,
     is_turn_forced: Cell<bool>,
+    /// The notifier rang between ticks, so the selector is asked though nothing be registered: its
+    /// descriptor would stay readable, and whoever embeds the loop would spin.
+    is_rung: Cell<bool>,
     /// `block_on` runs: a sleep without end is looked at first.
     proves_deadlocks: Cell<bool>,
     /// Most polls per tick.
@@ -101,6 +104,7 @@ impl EventLoop {
             polls_since_turn: Cell::new(0),
             polling_since: Cell::new(None),
             is_turn_forced: Cell::new(false),
+            is_rung: Cell::new(false),
             proves_deadlocks: Cell::new(false),
             batch_max,
             name,
@@ -137,6 +141,12 @@ impl EventLoop {
     /// The next tick makes a turn whatever is ready.
     pub(crate) fn force_turn(&self) {
         self.is_turn_forced.set(true);
+    }
+
+    /// Ends the rest between ticks; the tick to come makes a turn whatever is ready.
+    pub(crate) fn end_rest(&self) {
+        self.is_rung.set(self.core.inbox.end_rest());
+        self.force_turn();
     }
 
     /// One pass of the loop. `may_block` is asked after the batch has run, which may have changed it.
@@ -217,12 +227,13 @@ impl EventLoop {
         let may_block = may_block && self.core.ready.is_empty() && self.after_turn.is_empty();
         if may_block {
             stats.events = self.sleep(now)?;
-        } else if !self.reactor.is_empty() {
+        } else if !self.reactor.is_empty() || self.is_rung.get() {
             stats.events = self.reactor.turn(Deadline::Now)?;
         }
         self.polls_since_turn.set(0);
         self.polling_since.set(None);
         self.is_turn_forced.set(false);
+        self.is_rung.set(false);
         self.wake_after_turn();
         Ok(())
     }

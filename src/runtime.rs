@@ -258,8 +258,7 @@ impl Runtime {
     #[track_caller]
     fn tick_by(&self, may_block: bool) -> io::Result<TickStats> {
         let _entered = context::enter(&self.event_loop, "Runtime::tick");
-        self.event_loop.core().inbox.end_sleep();
-        self.event_loop.force_turn();
+        self.event_loop.end_rest();
         let stats = self.event_loop.tick(|| may_block)?;
         self.event_loop.rest()?;
         Ok(stats)

@@ -122,6 +122,12 @@ impl Inbox {
         false
     }
 
+    /// The loop is awake, after a rest between ticks. Says whether somebody may have rung: then the
+    /// selector has a report to be fetched. A swap, so that a ring is either seen here or never comes.
+    pub(crate) fn end_rest(&self) -> bool {
+        !self.sleeping.swap(false, AcqRel)
+    }
+
     /// The loop is awake.
     pub(crate) fn end_sleep(&self) {
         self.sleeping.store(false, Relaxed);
