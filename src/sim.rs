@@ -11,7 +11,7 @@ use std::future::Future;
 
 pub use mainspring_sys::clock::{Clock, ManualClock};
 pub use mainspring_sys::fault;
-
+pub use mainspring_sys::selector::scripted;
 
 use crate::runtime::Builder;
 use mainspring_sys::Instant;
