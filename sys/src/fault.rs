@@ -69,7 +69,7 @@ pub(crate) fn intercept(_call: Call) -> Option<Fault> {
 #[cfg(feature = "sim")]
 pub(crate) use plan::intercept;
 #[cfg(feature = "sim")]
-pub use plan::{Plan, count_of};
+pub use plan::{Plan, PlanGuard, count_of};
 
 /// Counts one `call` that no plan can make fail.
 #[inline(always)]
