@@ -30,7 +30,7 @@ test-lean: ## unit tests without the records of feature `inspect`
 	$(CARGO_TEST) --no-default-features --features sim --lib
 
 run: ## the example that shows the main job
-	cargo run --release --example main_job
+	cargo run --release --features sim --example main_job
 
 hazards: ## which hazards are covered by a test, and which are open
 	@.ci/hazards
