@@ -157,14 +157,15 @@ fn an_echo_round_trip_over_tcp_is_a_recv_and_a_send_for_each_side() {
     assert_eq!(reads.unwrap(), reads_per_round_trip(&runtime));
 }
 
+/// A short read of a Unix socket says nothing: it stops behind a message that carried descriptors.
 #[test]
-fn an_echo_round_trip_over_a_unix_socket_is_a_recv_and_a_send_for_each_side() {
+fn an_echo_round_trip_over_a_unix_socket_is_two_recvs_and_a_send_for_each_side() {
     let runtime = Runtime::new().unwrap();
     let reads = runtime.block_on(async {
         let (client, server) = UnixStream::pair().unwrap();
         echo_round_trips!(client, server)
     });
-    assert_eq!(reads.unwrap(), reads_per_round_trip(&runtime));
+    assert_eq!(reads.unwrap(), 4);
 }
 
 #[test]

@@ -26,26 +26,9 @@
 use std::io;
 use std::os::fd::BorrowedFd;
 
-use crate::clock::Instant;
+pub use crate::clock::Deadline;
 use crate::event::{Events, Interest, Token};
 use crate::notify::Notifier;
-
-/// How long a `wait` may sleep.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Deadline {
-    /// Not at all: report what is there.
-    Now,
-    /// Until `at`. `now` is the caller's reading of the clock, so that `wait` needs none of its
-    /// own; a deadline that has passed is as good as [`Deadline::Now`].
-    At {
-        /// When to return at the latest.
-        at: Instant,
-        /// What the clock said when the caller decided to wait.
-        now: Instant,
-    },
-    /// Until something happens.
-    Never,
-}
 
 /// Whether a backend repeats itself; the reactor reads its short-transfer rule off it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

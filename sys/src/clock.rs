@@ -77,6 +77,23 @@ impl Sub<Instant> for Instant {
     }
 }
 
+/// How long a `wait` may sleep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deadline {
+    /// Not at all: report what is there.
+    Now,
+    /// Until `at`. `now` is the caller's reading of the clock, so that `wait` needs none of its
+    /// own; a deadline that has passed is as good as [`Deadline::Now`].
+    At {
+        /// When to return at the latest.
+        at: Instant,
+        /// What the clock said when the caller decided to wait.
+        now: Instant,
+    },
+    /// Until something happens.
+    Never,
+}
+
 /// Where a loop reads the time: the system's clock or, under feature `sim`, one that tests move.
 #[derive(Clone, Debug, Default)]
 pub enum Clock {

@@ -12,6 +12,7 @@ pub mod clock;
 pub mod event;
 pub mod fault;
 pub mod fd;
+mod kqueue;
 pub mod notify;
 pub mod selector;
 pub mod socket;

@@ -33,7 +33,6 @@ pub mod epoll;
     target_os = "dragonfly"
 ))]
 pub mod kqueue;
-pub(crate) mod kqueue_event;
 pub mod poll;
 #[cfg(feature = "sim")]
 pub mod scripted;

@@ -61,7 +61,7 @@ pub(crate) const SYS: Layers = Layers {
     folder: "sys/src/",
     layers: &[
         &["event", "fault", "clock"],
-        &["fd"],
+        &["fd", "kqueue"],
         &["notify"],
         &["backend"],
         // A kqueue is its own notifier: that file stands beside the selector it triggers.
@@ -78,11 +78,7 @@ pub(crate) const SYS: Layers = Layers {
             "sendfile",
         ],
     ],
-    arrows: &[
-        ("clock", "fault"),
-        ("notify::user_event", "selector"),
-        ("selector", "notify::user_event"),
-    ],
+    arrows: &[("clock", "fault")],
     structures: &[],
 };
 

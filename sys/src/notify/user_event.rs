@@ -14,8 +14,8 @@
 
 use std::io;
 
-use crate::selector::kqueue::raw::Queue;
-use crate::selector::kqueue_event::{Change, Filter, Verb};
+use crate::kqueue::event::{Change, Filter, Verb};
+use crate::kqueue::raw::Queue;
 
 /// The number of the event among those of the filter; there is only this one.
 const IDENT: usize = 0;

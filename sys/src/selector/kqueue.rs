@@ -59,26 +59,22 @@
 //!
 //! After a fork the child has no queue: every call gives EBADF there.
 
-// Linux has no kqueues: there the tests of this file run against a kernel made by hand.
-#[cfg_attr(target_os = "linux", path = "kqueue/fake.rs")]
-pub(crate) mod raw;
-
 #[cfg(test)]
 mod tests;
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
-use super::kqueue_event::{
-    Change, EV_ERROR, Filter, Reply, Verb, Verdict, Watched, filters_of, is_forgiven_on_delete,
-    is_pipe, ready_of, refusal, timeout_of, verdict_of_add,
-};
 use crate::backend::{Backend, Deadline, Triggering};
 use crate::event::{Event, Events, Interest, Token};
 use crate::fault::{self, Call};
+use crate::kqueue::event::{
+    Change, EV_ERROR, Filter, Reply, Verb, Verdict, Watched, filters_of, is_forgiven_on_delete,
+    is_pipe, ready_of, refusal, timeout_of, verdict_of_add,
+};
+use crate::kqueue::raw::{List, Queue, Replies};
 use crate::notify::pipe::Pipe;
 use crate::notify::{Mechanism, Notifier};
-use raw::{List, Queue, Replies};
 
 /// The kqueue selector.
 #[derive(Debug)]
@@ -97,6 +93,18 @@ struct Registration {
     watched: Watched,
 }
 
+/// A notifier that is an event of the queue itself.
+#[cfg(not(target_os = "linux"))]
+fn user_event(queue: &Queue) -> io::Result<Mechanism> {
+    crate::notify::user_event::UserEvent::new(queue).map(Mechanism::UserEvent)
+}
+
+/// The queue made by hand has no such event, as on NetBSD 9: the backend takes the pipe.
+#[cfg(target_os = "linux")]
+fn user_event(_queue: &Queue) -> io::Result<Mechanism> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
 impl Backend for Kqueue {
     const NAME: &'static str = "kqueue";
     const TRIGGERING: Triggering = Triggering::Edge;
@@ -104,7 +112,7 @@ impl Backend for Kqueue {
 
     fn new() -> io::Result<Kqueue> {
         let queue = Queue::open()?;
-        let mechanism = match raw::user_event(&queue) {
+        let mechanism = match user_event(&queue) {
             Ok(mechanism) => mechanism,
             // The system lacks EVFILT_USER. If it lacks something else, so will the pipe.
             Err(_) => Mechanism::Pipe(Pipe::new()?),
@@ -225,7 +233,7 @@ impl Kqueue {
         registration: Registration,
         wanted: Interest,
     ) -> io::Result<()> {
-        if wanted.contains(Interest::PRIORITY) && !raw::HAS_PRIORITY {
+        if wanted.contains(Interest::PRIORITY) && !crate::kqueue::raw::HAS_PRIORITY {
             return Err(io::ErrorKind::Unsupported.into());
         }
         let Registration { token, watched } = registration;

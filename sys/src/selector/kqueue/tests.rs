@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::event::Ready;
-use crate::selector::kqueue_event::{EV_CLEAR, EV_EOF, RawChange};
+use crate::kqueue::event::{EV_CLEAR, EV_EOF, RawChange};
 
 const TOKEN: Token = Token(7 << 32 | 1);
 const BOTH: Interest = Interest::READ.union(Interest::WRITE);

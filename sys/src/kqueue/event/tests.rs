@@ -1,4 +1,4 @@
-//! Each row of the kqueue tables in `docs/platforms.md`, as the values that the kernel gives.
+//! Each row of the kqueue tables in `docs/portability.md`, as the values that the kernel gives.
 
 use std::io::ErrorKind;
 

@@ -30,9 +30,7 @@ use std::ptr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::notify::Mechanism;
-use crate::notify::user_event::UserEvent;
-use crate::selector::kqueue_event::{
+use super::event::{
     Change, EV_ADD, EV_CLEAR, EV_DELETE, EV_EOF, EV_ERROR, EV_RECEIPT, Filter, RawChange, Reply,
     Verb,
 };
@@ -62,7 +60,7 @@ const EXCEPT: Option<(FilterNumber, u32)> = None;
 /// Whether [`Filter::Except`] can be registered.
 pub(crate) const HAS_PRIORITY: bool = EXCEPT.is_some();
 
-// `kqueue_event.rs` understands the flags without libc.
+// `event.rs` understands the flags without libc.
 const _: () = {
     assert!(libc::EV_ADD as u32 == EV_ADD && libc::EV_DELETE as u32 == EV_DELETE);
     assert!(libc::EV_CLEAR as u32 == EV_CLEAR && libc::EV_RECEIPT as u32 == EV_RECEIPT);
@@ -203,11 +201,6 @@ impl List {
     pub(crate) fn iter(&self) -> impl Iterator<Item = Reply> + '_ {
         self.raw[..self.count].iter().map(to_reply)
     }
-}
-
-/// A notifier that is an event of the queue itself.
-pub(crate) fn user_event(queue: &Queue) -> io::Result<Mechanism> {
-    UserEvent::new(queue).map(Mechanism::UserEvent)
 }
 
 const fn zeroed() -> libc::kevent {

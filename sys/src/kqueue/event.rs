@@ -1,8 +1,8 @@
 //! What kqueue's answers mean: pure functions from plain values, the same on every host.
 //!
-//! *Role.* [`kqueue.rs`](super) asks the kernel and this file understands the reply. It names no
+//! *Role.* `selector/kqueue.rs` asks the kernel and this file understands the reply. It names no
 //! system call and no type of libc's, so it is compiled and tested on every machine, also on those
-//! that have no kqueue: each row of the tables in `docs/platforms.md` is a test of this file.
+//! that have no kqueue: each row of the tables in `docs/portability.md` is a test of this file.
 //!
 //! *Model.* A reply of the kernel, whatever its layout on this or that system, becomes a
 //! [`RawChange`]: which filter, which flags, `fflags` and `data`. Together with what is known of the
@@ -35,7 +35,7 @@ use std::time::Duration;
 use rustix::fs::FileType;
 use rustix::io::Errno;
 
-use crate::backend::Deadline;
+use crate::clock::Deadline;
 use crate::event::{Interest, Ready};
 
 // The flags have the same values on every system that has kqueue; `kqueue/raw.rs` asserts it.

@@ -11,8 +11,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::notify::Mechanism;
-use crate::selector::kqueue_event::{Change, EV_ERROR, Filter, RawChange, Reply, Verb};
+use super::event::{Change, EV_ERROR, Filter, RawChange, Reply, Verb};
 
 pub(crate) const HAS_PRIORITY: bool = true;
 
@@ -215,9 +214,4 @@ impl List {
     pub(crate) fn iter(&self) -> impl Iterator<Item = Reply> + '_ {
         self.0.iter().copied()
     }
-}
-
-/// There is none, as on NetBSD 9: the backend takes the pipe.
-pub(crate) fn user_event(_queue: &Queue) -> io::Result<Mechanism> {
-    Err(io::ErrorKind::Unsupported.into())
 }
