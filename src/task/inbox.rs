@@ -17,7 +17,9 @@
 //!
 //! Whichever swap comes second sees what stood before the first: either the loop's swap comes
 //! second and its look finds the push, or the other thread's does and finds `true`. Both are
-//! read-modify-writes, so one *is* second; plain loads and stores would let both miss (hz_a20).
+//! read-modify-writes, so one *is* second; plain loads and stores would let both miss (hz_a20). The
+//! loop lowers the flag by a swap too: a plain store would end the release sequence of a pusher that
+//! came before it and found the flag down, and the next look could miss that push.
 //!
 //! # Invariants
 //!
@@ -118,7 +120,7 @@ impl Inbox {
         if self.top.load(Acquire).is_null() {
             return true;
         }
-        self.sleeping.store(false, Relaxed);
+        self.end_sleep();
         false
     }
 
@@ -128,9 +130,9 @@ impl Inbox {
         !self.sleeping.swap(false, AcqRel)
     }
 
-    /// The loop is awake.
+    /// The loop is awake, and sees what was pushed by everybody who found the flag down already.
     pub(crate) fn end_sleep(&self) {
-        self.sleeping.store(false, Relaxed);
+        self.sleeping.swap(false, AcqRel);
     }
 }
 
