@@ -306,12 +306,10 @@ impl EventLoop {
     /// source, no handle and no unknown waker exists. Any doubt says no.
     pub(crate) fn is_deadlocked(&self) -> bool {
         self.core.ready.is_empty()
-            && self.core.inbox.is_empty()
             && self.after_turn.is_empty()
             && self.timers.next_deadline(&self.core.timers).is_none()
-            && self.core.handle_count() == 0
             && !self.reactor.has_waiters()
-            && self.core.all_wakers_are_known()
+            && self.core.nobody_can_wake()
     }
 
     /// Between ticks: changes are handed to the kernel, and the loop counts as asleep, so that a wake

@@ -266,14 +266,21 @@ impl Core {
         }
     }
 
+    /// Whether no other thread has woken or sent anything that is not collected, or ever will: no
+    /// handle, no unknown waker. The inbox comes last: what the last handle sent before it went is
+    /// visible by then.
+    pub(crate) fn nobody_can_wake(&self) -> bool {
+        self.handle_count() == 0 && self.all_wakers_are_known() && self.inbox.is_empty()
+    }
+
     /// How many `Handle`s exist.
-    pub(crate) fn handle_count(&self) -> u32 {
+    fn handle_count(&self) -> u32 {
         self.handles.load(Acquire)
     }
 
     /// Whether every waker of every task is accounted for: the loop's reference, the join handle,
     /// the wakers that wait in other tasks' join slots. A clone anywhere else may wake us yet.
-    pub(crate) fn all_wakers_are_known(&self) -> bool {
+    fn all_wakers_are_known(&self) -> bool {
         let mut in_slots = std::collections::HashMap::new();
         for task in self.tasks() {
             if let Some(joiner) = task.joiner_task() {
