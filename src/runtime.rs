@@ -155,7 +155,7 @@ impl Builder {
         };
         #[cfg(not(feature = "sim"))]
         let selector = Selector::new(self.backend)?;
-        let core = Owner::new(selector.notifier());
+        let core = Owner::new(crate::shim::bell(selector.notifier()));
         let reactor = Reactor::new(selector, self.event_capacity);
         let event_loop = EventLoop::new(core, reactor, self.clock, self.batch_max, self.name);
         Ok(Runtime { event_loop: Rc::new(event_loop), selector_fd: OnceCell::new() })

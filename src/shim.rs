@@ -14,6 +14,11 @@ mod imp {
     /// What rings a sleeping loop: the selector's notifier.
     pub(crate) use mainspring_sys::notify::Notifier as Bell;
 
+    /// The bell of a loop that sleeps in a selector.
+    pub(crate) fn bell(notifier: mainspring_sys::notify::Notifier) -> Bell {
+        notifier
+    }
+
     /// A thread-local without a destructor, so that it works until the thread's very end (hz_a34).
     macro_rules! thread_word {
         ($(#[$meta:meta])* static $name:ident: $type:ty = $init:expr) => {
@@ -30,21 +35,42 @@ mod imp {
 
     /// loom's stand-in for a notifier: a binary event that a model's loop waits on.
     #[derive(Clone, Debug)]
-    pub(crate) struct Bell(loom::sync::Arc<loom::sync::Notify>);
+    pub(crate) struct Bell(loom::sync::Arc<Event>);
+
+    #[derive(Debug)]
+    struct Event {
+        notify: loom::sync::Notify,
+        /// std's, so that counting makes no interleavings and orders nothing.
+        rings: std::sync::atomic::AtomicU32,
+    }
+
+    /// A model has no selector, so the library compiles with a bell that nobody waits on.
+    pub(crate) fn bell(_: mainspring_sys::notify::Notifier) -> Bell {
+        Bell::new()
+    }
 
     impl Bell {
         pub(crate) fn new() -> Bell {
-            Bell(loom::sync::Arc::new(loom::sync::Notify::new()))
+            let (notify, rings) = (loom::sync::Notify::new(), 0.into());
+            Bell(loom::sync::Arc::new(Event { notify, rings }))
         }
 
         pub(crate) fn notify(&self) -> std::io::Result<()> {
-            self.0.notify();
+            self.0.rings.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            self.0.notify.notify();
             Ok(())
         }
 
+        /// How often it was rung.
+        #[cfg(test)]
+        pub(crate) fn rings(&self) -> u32 {
+            self.0.rings.load(std::sync::atomic::Ordering::Relaxed)
+        }
+
         /// The model's `wait`: returns after at least one `notify`.
+        #[cfg(test)]
         pub(crate) fn wait(&self) {
-            self.0.wait();
+            self.0.notify.wait();
         }
     }
 

@@ -126,7 +126,7 @@ impl BiasedCount {
         if left == 0 { OnRelease::Free } else { OnRelease::Keep }
     }
 
-    #[cfg(test)]
+    #[cfg(all(test, not(mainspring_loom)))]
     pub(crate) fn preset_for_test(&self, local: i32, shared_above_bias: i32) {
         self.local.set(local);
         self.shared.store(BIAS + shared_above_bias, Relaxed);
