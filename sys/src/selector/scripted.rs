@@ -435,13 +435,17 @@ impl Backend for Scripted {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
             answer => answer?,
         }
+        let mut state = self.script.0.borrow_mut();
+        let is_over = matches!(self.below, Below::Selector { .. });
         while let Some(event) = self.pending.pop_front() {
-            if !events.push(event) {
+            let random = state.random.as_mut();
+            let is_held_back = is_over && random.is_some_and(|random| random.one_in(4));
+            if is_held_back || !events.push(event) {
                 self.pending.push_front(event);
                 break;
             }
         }
-        for event in self.script.0.borrow_mut().spurious() {
+        for event in state.spurious() {
             // What does not fit is not owed to anybody.
             let _ = events.push(event);
         }

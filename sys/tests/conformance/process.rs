@@ -84,6 +84,20 @@ extern "C" fn count_signal(_signal: libc::c_int) {
     HANDLED.fetch_add(1, Ordering::Relaxed);
 }
 
+/// Ends the storm on drop.
+struct Storm {
+    is_over: Arc<AtomicBool>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Drop for Storm {
+    fn drop(&mut self) {
+        self.is_over.store(true, Ordering::SeqCst);
+        // Its panic, if it had one, is printed; this may be an unwinding already.
+        let _ = self.thread.take().map(std::thread::JoinHandle::join);
+    }
+}
+
 /// A storm of signals on the waiting thread, its handler without SA_RESTART.
 pub(crate) fn hz_c01_eintr_is_an_empty_return<B: Backend>() {
     // SAFETY: the action is made whole, its handler touches one atomic.
@@ -100,14 +114,19 @@ pub(crate) fn hz_c01_eintr_is_an_empty_return<B: Backend>() {
     let waiting = unsafe { libc::pthread_self() } as usize;
     let is_over = Arc::new(AtomicBool::new(false));
     let stop = Arc::clone(&is_over);
-    let storm = std::thread::spawn(move || {
+    let thread = std::thread::spawn(move || {
         let mut gap = Rig::<B>::new();
         while !stop.load(Ordering::SeqCst) {
-            // SAFETY: the waiting thread joins this one before it ends, so the id is alive.
+            // SAFETY: the waiting thread does not end before `Storm` has joined this one, also if its
+            // test fails, so the id is alive.
             unsafe { libc::pthread_kill(waiting as libc::pthread_t, libc::SIGUSR2) };
             gap.wait(within(Duration::from_micros(100)));
         }
     });
+    let storm = Storm {
+        is_over,
+        thread: Some(thread),
+    };
     let end = now() + Duration::from_millis(60);
     let (mut early, before) = (0, HANDLED.load(Ordering::Relaxed));
     loop {
@@ -119,8 +138,7 @@ pub(crate) fn hz_c01_eintr_is_an_empty_return<B: Backend>() {
         assert!(rig.wait(Deadline::At { at: end, now }).is_empty());
         early += usize::from(crate::rig::now() < end);
     }
-    is_over.store(true, Ordering::SeqCst);
-    storm.join().unwrap();
+    drop(storm);
     assert!(HANDLED.load(Ordering::Relaxed) > before);
     assert!(early > 0, "{}: no signal came in while it waited", B::NAME);
 }
