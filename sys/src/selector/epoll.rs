@@ -58,7 +58,7 @@
 //! # The clauses
 //!
 //! B1, B8: DEL takes it off both lists. B2: by 4. B3: by 2 and 3, given B5's rule. B4: by 3. B5: as
-//! above. B6: by 2. B7: [`translate`]. B9: [`Sleep`], `epoll_pwait2`, else milliseconds rounded up.
+//! above. B6: by 2. B7: `translate`. B9: `Sleep`, `epoll_pwait2`, else milliseconds rounded up.
 //! B10: the eventfd's reports are swallowed. B11: by 1 and 6. B12: EPOLLPRI, EPOLLRDHUP.
 //!
 //! # Invariants

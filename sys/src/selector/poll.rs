@@ -52,8 +52,8 @@
 //! # The clauses
 //!
 //! B1, B8: the entry is gone when `remove` returns. B2, B3, B5: by 2. B4: reported is disarmed. B6:
-//! nothing is added. B7: [`translate`]; NVAL too counts as an error, so that the operation gives
-//! EBADF, once. B9: [`Sleep`], `ppoll`, else milliseconds rounded up (rustix does that). B10: the
+//! nothing is added. B7: `translate`; NVAL too counts as an error, so that the operation gives
+//! EBADF, once. B9: `Sleep`, `ppoll`, else milliseconds rounded up (rustix does that). B10: the
 //! notifier is drained. B11: `index`. B12: POLLPRI; POLLRDHUP where it exists, only beside READ,
 //! for it would spin otherwise.
 //!
