@@ -45,11 +45,13 @@ loom: ## every interleaving of the parts that several threads touch
 asan: ## all tests but the doc tests under AddressSanitizer, blocks from malloc
 	@export CARGO_TARGET_DIR="$(BUILT)/asan" RUSTFLAGS='-Zsanitizer=address --cfg mainspring_malloc'; \
 	export ASAN_OPTIONS="$${ASAN_OPTIONS:-detect_stack_use_after_return=1}"; \
+	export LSAN_OPTIONS="$${LSAN_OPTIONS:-suppressions=tests/lsan.supp:print_suppressions=0}"; \
 	$(UNSTABLE_CARGO) test $${CI:+--locked} --workspace --features sim --lib --tests --target "$(HOST)"
 
 tsan: ## wake-ups from other threads under ThreadSanitizer
 	@export CARGO_TARGET_DIR="$(BUILT)/tsan"; \
 	export RUSTFLAGS='-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer --cfg mainspring_malloc'; \
+	export TSAN_OPTIONS="$${TSAN_OPTIONS:-suppressions=tests/tsan.supp}"; \
 	$(UNSTABLE_CARGO) test $${CI:+--locked} --features sim --test tsan_wakes --target "$(HOST)"
 
 miri: ## the structures and tasks under Miri (needs nightly with the component miri)

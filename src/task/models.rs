@@ -39,13 +39,22 @@ impl Loop {
         let bell = Bell::new();
         let owner = Owner::new(bell.clone());
         owner.enter();
-        Loop { owner, bell, sleeps: Cell::new(0), polls: Rc::default() }
+        Loop {
+            owner,
+            bell,
+            sleeps: Cell::new(0),
+            polls: Rc::default(),
+        }
     }
 
     fn spawn(&self, goal: &[Arc<AtomicBool>]) -> Spawned {
         let seen = Rc::new(Seen::default());
         let (goal, polls_of_all) = (goal.to_vec(), Rc::clone(&self.polls));
-        let future = Watch { goal, seen: Rc::clone(&seen), polls_of_all };
+        let future = Watch {
+            goal,
+            seen: Rc::clone(&seen),
+            polls_of_all,
+        };
         let handle = join::spawn_on(&self.owner, future, SpawnMeta::at(Location::caller()));
         Spawned { handle, seen }
     }
@@ -119,7 +128,11 @@ impl Future for Watch {
             return Poll::Pending;
         }
         let is_reached = self.goal.iter().all(|flag| flag.load(Relaxed));
-        if is_reached { Poll::Ready(polls) } else { Poll::Pending }
+        if is_reached {
+            Poll::Ready(polls)
+        } else {
+            Poll::Pending
+        }
     }
 }
 
@@ -136,7 +149,10 @@ struct Spawned {
 
 impl Spawned {
     fn waker(&self) -> Waker {
-        self.seen.waker.take().expect("it was polled, and nobody asked before")
+        self.seen
+            .waker
+            .take()
+            .expect("it was polled, and nobody asked before")
     }
 
     /// The number of polls it took, for a task that returned.
@@ -149,7 +165,9 @@ impl Spawned {
 }
 
 fn join_all<const N: usize>(threads: [thread::JoinHandle<()>; N]) {
-    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    threads
+        .into_iter()
+        .for_each(|thread| thread.join().unwrap());
 }
 
 fn flag() -> Arc<AtomicBool> {
@@ -176,7 +194,10 @@ fn loom_hz_a20_a_wake_is_not_lost_while_the_loop_falls_asleep_and_rings_once() {
         model.run_until(|| task.handle.is_finished());
         assert_eq!(task.output(), 2, "the one wake is the one further poll");
         thread.join().unwrap();
-        assert!(model.bell.rings() <= model.sleeps.get(), "at most one ring per sleep");
+        assert!(
+            model.bell.rings() <= model.sleeps.get(),
+            "at most one ring per sleep"
+        );
     });
 }
 
@@ -191,7 +212,10 @@ fn loom_hz_a20_two_tasks_woken_by_two_threads_ring_a_sleep_once() {
         model.run_until(|| tasks.iter().all(|task| task.handle.is_finished()));
         assert_eq!(tasks.each_mut().map(Spawned::output), [2, 2]);
         join_all(threads);
-        assert!(model.bell.rings() <= model.sleeps.get(), "at most one ring per sleep");
+        assert!(
+            model.bell.rings() <= model.sleeps.get(),
+            "at most one ring per sleep"
+        );
     });
 }
 
@@ -208,7 +232,10 @@ fn loom_hz_a04_two_wakes_of_one_task_show_what_was_written_before_each() {
         // Lost, or not visible: the loop would sleep for ever.
         model.run_until(|| task.handle.is_finished());
         let polls = task.output();
-        assert!(polls == 2 || polls == 3, "{polls} polls: one per batch of wakes");
+        assert!(
+            polls == 2 || polls == 3,
+            "{polls} polls: one per batch of wakes"
+        );
         first.join().unwrap();
         second.join().unwrap();
     });
@@ -226,7 +253,10 @@ fn loom_hz_a19_wakes_on_both_sides_queue_a_task_once_per_batch() {
         let thread = reach_and_wake(&goal, waker);
         model.run_until(|| task.handle.is_finished());
         let polls = task.output();
-        assert!(polls == 2 || polls == 3, "{polls} polls: together or one after the other");
+        assert!(
+            polls == 2 || polls == 3,
+            "{polls} polls: together or one after the other"
+        );
         thread.join().unwrap();
     });
 }
@@ -240,8 +270,16 @@ fn against_the_end_of_the_loop(what: impl Fn(Waker) + Copy + Send + Sync + 'stat
         let waker = task.waker();
         let thread = thread::spawn(move || what(waker));
         drop(model);
-        assert_eq!(task.seen.drops.get(), 1, "the loop's end drops the future, here");
-        assert!(task.handle.take().is_some_and(|result| result.is_err_and(|e| e.is_aborted())));
+        assert_eq!(
+            task.seen.drops.get(),
+            1,
+            "the loop's end drops the future, here"
+        );
+        assert!(
+            task.handle
+                .take()
+                .is_some_and(|result| result.is_err_and(|e| e.is_aborted()))
+        );
         drop(task.handle);
         thread.join().unwrap();
     });
@@ -391,7 +429,11 @@ fn loom_tasks_woken_elsewhere_are_polled_once_each_and_in_order() {
         model.run_until(|| tasks[1].handle.is_finished());
         assert_eq!(tasks.each_mut().map(Spawned::output), [2, 2]);
         let polled_at = tasks.each_ref().map(|task| task.seen.polled_at.get());
-        assert_eq!(polled_at, [3, 4], "the first that was woken is the first that is polled");
+        assert_eq!(
+            polled_at,
+            [3, 4],
+            "the first that was woken is the first that is polled"
+        );
         thread.join().unwrap();
     });
 }
