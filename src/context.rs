@@ -8,6 +8,7 @@
 //! changes nothing (hz_a23).
 
 use std::cell::RefCell;
+use std::mem::ManuallyDrop;
 use std::rc::Rc;
 
 use crate::event_loop::EventLoop;
@@ -15,7 +16,10 @@ use crate::reactor::Reactor;
 use crate::task::core::Core;
 
 thread_local! {
-    static CURRENT: RefCell<Option<Rc<EventLoop>>> = const { RefCell::new(None) };
+    /// Without a destructor, so that a runtime in another thread-local can still enter its loop to end
+    /// it, whichever of the two the thread's end reaches first (hz_a24). [`Entered`] empties it.
+    static CURRENT: RefCell<ManuallyDrop<Option<Rc<EventLoop>>>> =
+        const { RefCell::new(ManuallyDrop::new(None)) };
 }
 
 /// Leaves the loop on drop.
@@ -33,7 +37,7 @@ pub(crate) fn enter(event_loop: &Rc<EventLoop>, what: &str) -> Entered {
             current.is_none(),
             "{what} was called inside a running loop; a thread runs one loop at a time",
         );
-        *current = Some(Rc::clone(event_loop));
+        **current = Some(Rc::clone(event_loop));
     });
     event_loop.core().enter();
     Entered(())
@@ -54,7 +58,7 @@ pub(crate) fn is_entered() -> bool {
 
 /// The loop that is entered, if any.
 pub(crate) fn current() -> Option<Rc<EventLoop>> {
-    CURRENT.try_with(|current| current.borrow().clone()).unwrap_or(None)
+    CURRENT.try_with(|current| (**current.borrow()).clone()).unwrap_or(None)
 }
 
 /// The reactor of the loop that is entered, if any.
