@@ -40,8 +40,8 @@ where
     F: Future + 'static,
 {
     match join::spawn_current(future, SpawnMeta::at(Location::caller())) {
-        Ok(handle) => handle,
-        Err(_) => panic!("{NO_LOOP}"),
+        Some(handle) => handle,
+        None => panic!("{NO_LOOP}"),
     }
 }
 
@@ -82,8 +82,8 @@ impl TaskBuilder {
         F: Future + 'static,
     {
         match join::spawn_current(future, SpawnMeta { name: self.name, location: Location::caller() }) {
-            Ok(handle) => handle,
-            Err(_) => panic!("{NO_LOOP}"),
+            Some(handle) => handle,
+            None => panic!("{NO_LOOP}"),
         }
     }
 }

@@ -19,6 +19,7 @@ use std::io;
 use std::marker::PhantomData;
 use std::panic::Location;
 use std::pin::Pin;
+use std::ptr::NonNull;
 use std::task::{Context, Poll};
 
 use super::core::{Core, CoreRef, Owner};
@@ -131,18 +132,19 @@ impl<T> JoinHandle<T> {
     }
 }
 
-/// A new task of the loop that is entered on this thread; the future comes back if there is none.
+/// A new task of the loop that is entered on this thread; `None` if there is none. No closure has the
+/// future on its way into the block: unoptimised, each one that does is a copy of it on the stack
+/// (hz_a32).
 #[inline]
-pub(crate) fn spawn_current<F>(future: F, meta: SpawnMeta) -> Result<JoinHandle<F::Output>, F>
+pub(crate) fn spawn_current<F>(future: F, meta: SpawnMeta) -> Option<JoinHandle<F::Output>>
 where
     F: Future + 'static,
 {
-    Core::with_current(|core| match core {
-        // SAFETY: the current loop is entered on this thread, which makes it the loop's; the future
-        // does not borrow. JOIN-1: the handle's reference comes with the task.
-        Some(core) => Ok(unsafe { JoinHandle::new(core.spawn(future, meta)) }),
-        None => Err(future),
-    })
+    let core = Core::with_current(|core| core.map(NonNull::from))?;
+    // SAFETY: CORE-1, whoever entered the loop keeps its share until it left, which nobody does here.
+    // That loop is entered on this thread, which makes it the loop's; the future does not borrow.
+    // JOIN-1: the handle's reference comes with the task.
+    Some(unsafe { JoinHandle::new(core.as_ref().spawn(future, meta)) })
 }
 
 /// A new task of `owner`'s loop, which need not be entered.
