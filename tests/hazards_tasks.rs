@@ -1,0 +1,859 @@
+//! Hazards of group A, tasks and wakers, through the public interface alone.
+//!
+//! What needs every interleaving is in `src/task/models.rs`, what needs ThreadSanitizer in
+//! `tests/tsan_wakes.rs`.
+
+use std::cell::{Cell, RefCell};
+use std::future::{Future, pending, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::SeqCst;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, ThreadId};
+use std::time::Duration;
+
+use mainspring::net::UnixStream;
+use mainspring::time::sleep;
+use mainspring::{JoinHandle, Runtime, run, spawn, yield_now};
+use proptest::prelude::*;
+
+/// Counts its drops.
+#[derive(Clone, Default)]
+struct Drops(Rc<Cell<u32>>);
+
+struct Dropped(Rc<Cell<u32>>);
+
+impl Drops {
+    fn guard(&self) -> Dropped {
+        Dropped(Rc::clone(&self.0))
+    }
+
+    fn count(&self) -> u32 {
+        self.0.get()
+    }
+}
+
+impl Drop for Dropped {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() + 1);
+    }
+}
+
+/// Panics when it is dropped.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("a bomb that was dropped");
+    }
+}
+
+/// Calls its closure when it is dropped.
+struct OnDrop<F: FnMut()>(F);
+
+impl<F: FnMut()> Drop for OnDrop<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
+type WakerSlot = Rc<RefCell<Option<Waker>>>;
+
+/// Pending until `is_done`; keeps its waker in `slot`.
+async fn wait_until(slot: WakerSlot, is_done: Rc<Cell<bool>>) {
+    poll_fn(|cx| {
+        *slot.borrow_mut() = Some(cx.waker().clone());
+        if is_done.get() {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    })
+    .await;
+}
+
+/// A pending task of `runtime`, with its waker.
+fn pending_task(runtime: &Runtime, drops: &Drops) -> (JoinHandle<()>, Waker, Rc<Cell<bool>>) {
+    let (slot, is_done) = (WakerSlot::default(), Rc::new(Cell::new(false)));
+    let (guard, inner) = (
+        drops.guard(),
+        wait_until(Rc::clone(&slot), Rc::clone(&is_done)),
+    );
+    let handle = runtime.spawn(async move {
+        let _guard = guard;
+        inner.await;
+    });
+    runtime.tick().unwrap();
+    let waker = slot.take().unwrap();
+    (handle, waker, is_done)
+}
+
+fn use_up(waker: Waker) {
+    waker.wake_by_ref();
+    let clone = waker.clone();
+    drop(waker);
+    clone.wake();
+}
+
+fn panic_text(result: thread::Result<()>) -> String {
+    let payload = result.expect_err("it panics");
+    let text = payload.downcast_ref::<&str>().map(ToString::to_string);
+    text.or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap()
+}
+
+#[test]
+fn hz_a01_wakers_outlive_return_abort_and_the_runtime() {
+    for end in 0..3 {
+        for is_foreign in [false, true] {
+            let drops = Drops::default();
+            let runtime = Runtime::new().unwrap();
+            let (handle, waker, is_done) = pending_task(&runtime, &drops);
+            match end {
+                0 => {
+                    is_done.set(true);
+                    waker.wake_by_ref();
+                }
+                1 => handle.abort(),
+                _ => {}
+            }
+            if end < 2 {
+                runtime.tick().unwrap();
+                runtime.tick().unwrap();
+            } else {
+                drop(runtime);
+            }
+            assert!(handle.is_finished());
+            assert_eq!(drops.count(), 1);
+            drop(handle);
+            if is_foreign {
+                thread::spawn(move || use_up(waker)).join().unwrap();
+            } else {
+                use_up(waker);
+            }
+            assert_eq!(drops.count(), 1);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    #[test]
+    fn hz_a02_any_order_of_waker_operations_drops_the_future_once(
+        operations in proptest::collection::vec(0_u8..9, 0..40),
+    ) {
+        let drops = Drops::default();
+        let runtime = Runtime::new().unwrap();
+        let (handle, waker, is_done) = pending_task(&runtime, &drops);
+        let mut runtime = Some(runtime);
+        let mut handle = Some(handle);
+        let mut wakers = vec![waker];
+        // The oracle: whether the future may be dropped already, and must be.
+        let (mut asked_to_end, mut has_ended) = (false, false);
+        for operation in operations {
+            let last = wakers.len().wrapping_sub(1);
+            match operation {
+                0 if !wakers.is_empty() => wakers.push(wakers[last].clone()),
+                1 if !wakers.is_empty() => wakers[0].wake_by_ref(),
+                2 if !wakers.is_empty() => wakers.remove(0).wake(),
+                3 => drop(wakers.pop()),
+                4 => if let Some(handle) = &handle {
+                    handle.abort();
+                    asked_to_end = true;
+                },
+                5 => drop(handle.take()),
+                6 => if let Some(runtime) = &runtime {
+                    runtime.tick().unwrap();
+                    has_ended |= asked_to_end;
+                },
+                7 => if let Some(waker) = wakers.first() {
+                    is_done.set(true);
+                    waker.wake_by_ref();
+                    asked_to_end |= runtime.is_some();
+                },
+                8 if last % 4 == 3 => has_ended |= runtime.take().is_some(),
+                _ => {}
+            }
+            prop_assert_eq!(drops.count(), u32::from(has_ended));
+        }
+        drop(runtime);
+        prop_assert_eq!(drops.count(), 1);
+        wakers.into_iter().for_each(use_up);
+        drop(handle);
+        prop_assert_eq!(drops.count(), 1);
+    }
+}
+
+#[test]
+fn hz_a03_a_wake_races_the_runtime_s_drop() {
+    for round in 0..200 {
+        let drops = Drops::default();
+        let runtime = Runtime::new().unwrap();
+        let (handle, waker, _) = pending_task(&runtime, &drops);
+        let thread = thread::spawn(move || use_up(waker));
+        if round % 2 == 0 {
+            thread::yield_now();
+        }
+        drop(runtime);
+        drop(handle);
+        thread.join().unwrap();
+        assert_eq!(drops.count(), 1);
+    }
+}
+
+#[test]
+fn hz_a04_the_last_reference_may_be_the_waker_that_wakes() {
+    for _ in 0..200 {
+        let drops = Drops::default();
+        let runtime = Runtime::new().unwrap();
+        let (handle, waker, is_done) = pending_task(&runtime, &drops);
+        drop(handle);
+        is_done.set(true);
+        // The loop finishes the task as soon as it is pushed, maybe before `wake` returns.
+        let thread = thread::spawn(move || waker.wake());
+        while drops.count() == 0 {
+            runtime.tick_blocking().unwrap();
+        }
+        drop(runtime);
+        thread.join().unwrap();
+    }
+}
+
+#[test]
+fn hz_a05_leaf_futures_bear_wakes_from_another_thread() {
+    let is_over = Arc::new(AtomicBool::new(false));
+    let woken_elsewhere = |waker: Waker, is_over: Arc<AtomicBool>| {
+        thread::spawn(move || {
+            while !is_over.load(SeqCst) {
+                waker.wake_by_ref();
+                drop(waker.clone());
+            }
+        })
+    };
+    run(async {
+        let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
+        let thread = woken_elsewhere(waker, Arc::clone(&is_over));
+        sleep(Duration::from_millis(5)).await;
+        let (near, far) = UnixStream::pair().unwrap();
+        let other = spawn(async move {
+            sleep(Duration::from_millis(5)).await;
+            far.write_all(b"x").await.unwrap();
+        });
+        assert_eq!(near.read(&mut [0; 4]).await.unwrap(), 1);
+        other.await.unwrap();
+        is_over.store(true, SeqCst);
+        thread.join().unwrap();
+    })
+    .unwrap();
+}
+
+#[test]
+fn hz_a06_future_and_output_are_dropped_at_home() {
+    let home = thread::current().id();
+    let seen: Rc<RefCell<Vec<ThreadId>>> = Rc::default();
+    let note = || {
+        let seen = Rc::clone(&seen);
+        OnDrop(move || seen.borrow_mut().push(thread::current().id()))
+    };
+    let runtime = Runtime::new().unwrap();
+    let slot = WakerSlot::default();
+    let (in_future, in_output) = (note(), note());
+    let future = wait_until(Rc::clone(&slot), Rc::new(Cell::new(true)));
+    let handle = runtime.spawn(async move {
+        let _in_future = in_future;
+        future.await;
+        in_output
+    });
+    let other = runtime.spawn({
+        let (slot, in_future) = (Rc::clone(&slot), note());
+        async move {
+            let _in_future = in_future;
+            wait_until(slot, Rc::default()).await;
+        }
+    });
+    runtime.tick().unwrap();
+    other.abort();
+    let waker = slot.take().unwrap();
+    // The waker of the aborted task is the last of its references to go, elsewhere.
+    let thread = thread::spawn(move || use_up(waker));
+    runtime.tick().unwrap();
+    drop((handle, other));
+    drop(runtime);
+    thread.join().unwrap();
+    assert_eq!(*seen.borrow(), vec![home; 3]);
+}
+
+#[test]
+fn hz_a07_an_output_that_panics_as_it_is_dropped_ends_nothing_else() {
+    let runtime = Runtime::new().unwrap();
+    drop(runtime.spawn(async { Bomb }));
+    runtime.tick().unwrap();
+    let after = runtime.spawn(async { Bomb });
+    runtime.tick().unwrap();
+    drop(after);
+    let slot: Rc<RefCell<Option<JoinHandle<Bomb>>>> = Rc::default();
+    let own = Rc::clone(&slot);
+    // The handle goes while its task is polled.
+    let during = runtime.spawn(async move {
+        drop(own.take());
+        Bomb
+    });
+    *slot.borrow_mut() = Some(during);
+    runtime.tick().unwrap();
+    assert_eq!(runtime.block_on(async { 1 }).unwrap(), 1);
+}
+
+#[test]
+fn hz_a08_a_panic_reaches_its_own_handle_only() {
+    run(async {
+        let task = |i: u32| {
+            spawn(async move {
+                yield_now().await;
+                assert!(i != 50, "number fifty");
+                i
+            })
+        };
+        let handles: Vec<_> = (0..100).map(task).collect();
+        let mut returned = 0;
+        for (i, handle) in handles.into_iter().enumerate() {
+            match handle.await {
+                Ok(number) => returned += usize::from(number as usize == i),
+                Err(error) => assert!(error.is_panic() && error.to_string().contains("fifty")),
+            }
+        }
+        assert_eq!(returned, 99);
+    })
+    .unwrap();
+}
+
+#[test]
+fn hz_a09_a_destructor_that_panics_stops_no_other() {
+    let drops = Drops::default();
+    let runtime = Runtime::new().unwrap();
+    let bomb = || async {
+        let _bomb = Bomb;
+        pending::<()>().await;
+    };
+    let spawn_guarded = || {
+        let guard = drops.guard();
+        drop(runtime.spawn(async move {
+            let _guard = guard;
+            pending::<()>().await;
+        }));
+    };
+    let aborted = runtime.spawn(bomb());
+    spawn_guarded();
+    let closed = runtime.spawn(bomb());
+    spawn_guarded();
+    // Dropped by the loop as another panic goes to the handle.
+    let both = runtime.spawn(async {
+        let _bomb = OnDrop(|| drop(catch_unwind(|| drop(Bomb))));
+        panic!("the first panic");
+    });
+    runtime.tick().unwrap();
+    aborted.abort();
+    runtime.tick().unwrap();
+    let error = runtime.block_on(aborted).unwrap().unwrap_err();
+    assert!(error.is_panic(), "{error}");
+    assert!(runtime.block_on(both).unwrap().unwrap_err().is_panic());
+    drop(runtime);
+    assert!(closed.is_finished());
+    drop(closed);
+    assert_eq!(drops.count(), 2);
+}
+
+#[test]
+fn hz_a12_a_destructor_may_spawn_abort_wake_and_tick_nothing() {
+    let spawned = Drops::default();
+    let runtime = Runtime::new().unwrap();
+    let victims = Drops::default();
+    let (victim, waker, _) = pending_task(&runtime, &victims);
+    let guard = spawned.guard();
+    let mut parts = Some((victim, waker, guard));
+    let busy = OnDrop(move || {
+        let Some((victim, waker, guard)) = parts.take() else {
+            return;
+        };
+        waker.wake_by_ref();
+        victim.abort();
+        waker.wake();
+        drop(spawn(async move { drop(guard) }));
+        drop(victim);
+    });
+    let handle = runtime.spawn(async move {
+        let _busy = busy;
+        pending::<()>().await;
+    });
+    runtime.tick().unwrap();
+    handle.abort();
+    runtime.tick().unwrap();
+    runtime.tick().unwrap();
+    assert_eq!((victims.count(), spawned.count()), (1, 1));
+}
+
+#[test]
+fn hz_a13_spawning_from_destructors_during_shutdown_comes_to_an_end() {
+    fn nest(depth: u32, drops: Drops) -> impl Future<Output = ()> {
+        let guard = drops.guard();
+        let again = OnDrop(move || {
+            if depth > 0 {
+                let child: Pin<Box<dyn Future<Output = ()>>> =
+                    Box::pin(nest(depth - 1, drops.clone()));
+                let handle = spawn(child);
+                assert!(handle.is_finished(), "a loop that ends starts nothing");
+            }
+        });
+        async move {
+            let _parts = (guard, again);
+            pending::<()>().await;
+        }
+    }
+    let drops = Drops::default();
+    let runtime = Runtime::new().unwrap();
+    let handle = runtime.spawn(nest(100, drops.clone()));
+    runtime.tick().unwrap();
+    drop(runtime);
+    assert_eq!(drops.count(), 101);
+    drop(handle);
+}
+
+#[test]
+fn hz_a14_a_task_that_aborts_itself_is_dropped_once_after_its_poll() {
+    let drops = Drops::default();
+    run(async {
+        let slot: Rc<RefCell<Option<JoinHandle<()>>>> = Rc::default();
+        let (own, guard, count) = (Rc::clone(&slot), drops.guard(), drops.clone());
+        let handle = spawn(async move {
+            let _guard = guard;
+            let abort = || own.borrow().as_ref().unwrap().abort();
+            abort();
+            abort();
+            assert_eq!(count.count(), 0, "never inside the call");
+            yield_now().await;
+            unreachable!("it was aborted");
+        });
+        *slot.borrow_mut() = Some(handle);
+        yield_now().await;
+        yield_now().await;
+        assert_eq!(drops.count(), 1);
+        let handle = slot.take().unwrap();
+        handle.abort();
+        assert!(handle.await.unwrap_err().is_aborted());
+    })
+    .unwrap();
+    assert_eq!(drops.count(), 1);
+}
+
+#[test]
+fn hz_a15_a_result_beats_an_abort_and_there_is_one_of_the_two() {
+    run(async {
+        let slot: Rc<RefCell<Option<JoinHandle<u32>>>> = Rc::default();
+        let own = Rc::clone(&slot);
+        let handle = spawn(async move {
+            own.borrow().as_ref().unwrap().abort();
+            7
+        });
+        *slot.borrow_mut() = Some(handle);
+        yield_now().await;
+        let handle = slot.take().unwrap();
+        handle.abort();
+        assert_eq!(handle.await.unwrap(), 7);
+        let queued = spawn(async { 8 });
+        queued.abort();
+        assert!(queued.await.unwrap_err().is_aborted());
+    })
+    .unwrap();
+}
+
+#[test]
+fn hz_a16_a_handle_that_is_polled_again_says_so() {
+    let runtime = Runtime::new().unwrap();
+    let again = runtime.block_on(async {
+        let mut handle = spawn(async {});
+        (&mut handle).await.unwrap();
+        catch_unwind(AssertUnwindSafe(|| {
+            let mut cx = Context::from_waker(Waker::noop());
+            let _ = Pin::new(&mut handle).poll(&mut cx);
+        }))
+    });
+    let text = panic_text(again.unwrap());
+    assert!(text.contains("JoinHandle was polled again"), "{text}");
+}
+
+#[test]
+fn hz_a18_main_and_more_tasks_than_a_tick_go_on_together() {
+    let polls = Rc::new(Cell::new(0));
+    run(async {
+        let task = |_| {
+            let polls = Rc::clone(&polls);
+            spawn(async move {
+                for _ in 0..3 {
+                    polls.set(polls.get() + 1);
+                    yield_now().await;
+                }
+                polls.set(polls.get() + 1);
+            })
+        };
+        let handles: Vec<_> = (0..300).map(task).collect();
+        yield_now().await;
+        assert!(polls.get() >= 300, "one yield of main is one round of all");
+        for handle in handles {
+            handle.await.unwrap();
+        }
+    })
+    .unwrap();
+    assert_eq!(polls.get(), 1200, "no needless poll");
+}
+
+#[test]
+fn hz_a19_waking_itself_five_times_is_one_more_poll() {
+    let polls = Rc::new(Cell::new(0));
+    let runtime = Runtime::new().unwrap();
+    let count = Rc::clone(&polls);
+    let handle = runtime.spawn(poll_fn(move |cx| {
+        count.set(count.get() + 1);
+        if count.get() == 1 {
+            (0..5).for_each(|_| cx.waker().wake_by_ref());
+        }
+        Poll::<()>::Pending
+    }));
+    for _ in 0..5 {
+        runtime.tick().unwrap();
+    }
+    assert_eq!(polls.get(), 2);
+    drop(handle);
+}
+
+#[test]
+fn hz_a22_wakes_go_on_while_the_loop_is_stuck_in_a_poll() {
+    let drops = Drops::default();
+    let runtime = Runtime::new().unwrap();
+    let (handle, waker, _) = pending_task(&runtime, &drops);
+    let has_woken = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&has_woken);
+    let stuck = async {
+        let thread = thread::spawn(move || {
+            (0..100_000).for_each(|_| waker.wake_by_ref());
+            flag.store(true, SeqCst);
+        });
+        // One poll, which ends only once every wake has returned.
+        while !has_woken.load(SeqCst) {
+            thread::yield_now();
+        }
+        thread.join().unwrap();
+    };
+    runtime.block_on(stuck).unwrap();
+    drop(handle);
+}
+
+#[test]
+fn hz_a23_a_loop_within_a_loop_is_refused_and_changes_nothing() {
+    let runtime = Runtime::new().unwrap();
+    let answer = runtime.block_on(async {
+        let nested = catch_unwind(|| drop(run(async {})));
+        assert!(panic_text(nested).contains("inside a running loop"));
+        spawn(async { 5 }).await.unwrap()
+    });
+    assert_eq!(answer.unwrap(), 5);
+    let panicked = catch_unwind(AssertUnwindSafe(|| {
+        let _ = runtime.block_on(async { panic!("main's own") });
+    }));
+    assert_eq!(panic_text(panicked), "main's own");
+    assert_eq!(runtime.block_on(async { 6 }).unwrap(), 6);
+}
+
+thread_local! {
+    static KEPT: RefCell<Option<Runtime>> = const { RefCell::new(None) };
+    static LATE: RefCell<Option<OnDrop<Box<dyn FnMut()>>>> = const { RefCell::new(None) };
+}
+
+#[test]
+fn hz_a24_a_runtime_in_a_thread_local_ends_with_its_thread() {
+    for is_first_to_be_used in [false, true] {
+        let is_dropped = Arc::new(AtomicBool::new(false));
+        let flag = Arc::clone(&is_dropped);
+        let end = move || {
+            if is_first_to_be_used {
+                KEPT.with(|kept| assert!(kept.borrow().is_none()));
+            }
+            let runtime = Runtime::new().unwrap();
+            let guard = OnDrop(move || flag.store(true, SeqCst));
+            drop(runtime.spawn(async move {
+                let _guard = guard;
+                sleep(Duration::from_secs(100)).await;
+            }));
+            runtime.tick().unwrap();
+            KEPT.with(|kept| *kept.borrow_mut() = Some(runtime));
+        };
+        thread::spawn(end).join().unwrap();
+        assert!(is_dropped.load(SeqCst));
+    }
+}
+
+#[test]
+fn hz_a24_a_runtime_dropped_inside_its_own_task_is_refused() {
+    let slot: Rc<RefCell<Option<Runtime>>> = Rc::default();
+    let inner = Rc::clone(&slot);
+    let other = Runtime::new().unwrap();
+    *slot.borrow_mut() = Some(Runtime::new().unwrap());
+    let dropped =
+        other.block_on(async move { catch_unwind(AssertUnwindSafe(|| drop(inner.take()))) });
+    assert!(panic_text(dropped.unwrap()).contains("dropped inside a running loop"));
+    let second = Runtime::new().unwrap();
+    let handle = second.spawn(async { 1 });
+    assert_eq!(other.block_on(async { 2 }).unwrap(), 2);
+    assert_eq!(
+        second.block_on(handle).unwrap().unwrap(),
+        1,
+        "two loops, one after the other"
+    );
+}
+
+#[test]
+fn hz_a25_nothing_keeps_a_dropped_runtime_s_futures_alive() {
+    let drops = Drops::default();
+    for _ in 0..100 {
+        let runtime = Runtime::new().unwrap();
+        let slot: Rc<RefCell<Vec<Waker>>> = Rc::default();
+        for _ in 0..4 {
+            let (guard, slot) = (drops.guard(), Rc::clone(&slot));
+            drop(runtime.spawn(async move {
+                let _guard = guard;
+                // The task holds its own waker, a timer, a source and a join.
+                let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
+                slot.borrow_mut().push(waker);
+                let (near, _far) = UnixStream::pair().unwrap();
+                let child = spawn(sleep(Duration::from_secs(100)));
+                let mut bytes = [0; 1];
+                let read = near.read(&mut bytes);
+                let mut parts = (Box::pin(read), Box::pin(child));
+                poll_fn(|cx| {
+                    assert!(parts.0.as_mut().poll(cx).is_pending());
+                    parts.1.as_mut().poll(cx)
+                })
+                .await
+                .unwrap();
+            }));
+        }
+        runtime.tick().unwrap();
+        drop(runtime);
+    }
+    assert_eq!(drops.count(), 400);
+}
+
+#[test]
+fn hz_a26_a_new_source_hears_nothing_of_the_old_one_s_events() {
+    run(async {
+        for round in 0..100_u8 {
+            let (near, far) = UnixStream::pair().unwrap();
+            let reader = spawn(async move { near.read(&mut [0; 1]).await });
+            yield_now().await;
+            // Readable, and gone before the loop looks: its place and its number are free again.
+            far.write_all(&[round]).await.unwrap();
+            reader.abort();
+            assert!(reader.await.unwrap_err().is_aborted());
+            let (near, far) = UnixStream::pair().unwrap();
+            let mut bytes = [0; 1];
+            let writer = spawn(async move { far.write_all(&[round]).await });
+            assert_eq!(near.read(&mut bytes).await.unwrap(), 1);
+            assert_eq!(bytes, [round]);
+            writer.await.unwrap().unwrap();
+        }
+    })
+    .unwrap();
+}
+
+#[test]
+fn hz_a27_waits_leave_their_lists_in_any_order() {
+    run(async {
+        for step in [1, 3, 7, 11] {
+            let mut sleeps: Vec<_> = (0..24)
+                .map(|i| Some(Box::pin(sleep(Duration::from_millis(1 + i % 3)))))
+                .collect();
+            poll_fn(|cx| {
+                for sleep in sleeps.iter_mut().flatten() {
+                    assert!(sleep.as_mut().poll(cx).is_pending());
+                }
+                Poll::Ready(())
+            })
+            .await;
+            mainspring::yield_to_io().await;
+            for i in 0..12 {
+                sleeps[i * step % 24] = None;
+            }
+            for sleep in sleeps.into_iter().flatten() {
+                sleep.await;
+            }
+        }
+    })
+    .unwrap();
+}
+
+/// Asks whether a type has a trait: the inherent constant hides the trait's where the bound holds.
+macro_rules! has {
+    ($type:ty: $($bound:tt)+) => {{
+        trait No { const HAS: bool = false; }
+        impl<T: ?Sized> No for T {}
+        struct Ask<T: ?Sized>(std::marker::PhantomData<T>);
+        #[allow(dead_code, reason = "hidden where the bound does not hold")]
+        impl<T: ?Sized + $($bound)+> Ask<T> { const HAS: bool = true; }
+        <Ask<$type>>::HAS
+    }};
+}
+
+macro_rules! table {
+    ($wrong:ident; $($type:ty => $send:literal $sync:literal $unpin:literal;)+) => {$(
+        let found = [has!($type: Send), has!($type: Sync), has!($type: Unpin)];
+        let written = [$send == 1, $sync == 1, $unpin == 1];
+        if found != written {
+            $wrong.push_str(&format!("\n{}: {found:?}", stringify!($type)));
+        }
+    )+};
+}
+
+#[test]
+fn hz_a28_every_public_type_is_send_sync_and_unpin_as_written_here() {
+    use mainspring::{io, net, time};
+    type Fd = std::os::fd::OwnedFd;
+    let mut wrong = String::new();
+    table! {
+        wrong;
+        mainspring::Runtime => 0 0 1;
+        mainspring::EnterGuard<'static> => 0 0 1;
+        mainspring::TickStats => 1 1 1;
+        mainspring::BackendKind => 1 1 1;
+        mainspring::Interest => 1 1 1;
+        mainspring::Ready => 1 1 1;
+        mainspring::Handle => 1 1 1;
+        mainspring::Closed<u8> => 1 1 1;
+        mainspring::Closed<Rc<u8>> => 0 0 1;
+        mainspring::RemoteJoin<u8> => 1 1 1;
+        mainspring::RemoteJoin<Rc<u8>> => 0 0 1;
+        mainspring::JoinHandle<u8> => 0 0 1;
+        mainspring::AbortOnDrop<u8> => 0 0 1;
+        mainspring::TaskId => 1 1 1;
+        mainspring::TaskBuilder => 1 1 1;
+        mainspring::YieldNow => 1 1 1;
+        mainspring::YieldToIo => 0 0 0;
+        mainspring::JoinError => 1 0 1;
+        time::Instant => 1 1 1;
+        time::Elapsed => 1 1 1;
+        time::MissedTick => 1 1 1;
+        time::Sleep => 0 0 0;
+        time::Timeout<std::future::Ready<()>> => 0 0 0;
+        time::Interval => 0 0 1;
+        time::Tick<'static> => 0 0 1;
+        io::AsyncFd<Fd> => 0 0 1;
+        io::FdReady<'static, Fd> => 0 0 0;
+        io::WithFd<'static, Fd, fn()> => 0 0 0;
+        io::Read<'static> => 0 0 0;
+        io::Write<'static> => 0 0 0;
+        io::WriteAll<'static> => 0 0 0;
+        net::TcpListener => 0 0 1;
+        net::Accept<'static> => 0 0 0;
+        net::TcpStream => 0 0 1;
+        net::Connect => 0 0 0;
+        net::UnixStream => 0 0 1;
+    }
+    // A scripted selector is shared with the test that wrote the script.
+    let is_plain = !cfg!(feature = "sim");
+    assert_eq!(has!(mainspring::Builder: Send), is_plain);
+    assert_eq!(has!(mainspring::Builder: Sync), is_plain);
+    assert!(wrong.is_empty(), "[Send, Sync, Unpin] of{wrong}");
+}
+
+fn on_a_stack_of(mebibytes: usize, test: fn()) {
+    thread::Builder::new()
+        .stack_size(mebibytes << 20)
+        .spawn(test)
+        .unwrap()
+        .join()
+        .unwrap();
+}
+
+/// A future of a mebibyte, in which nothing is written before it is polled.
+async fn large() -> u8 {
+    let bytes = [7_u8; 1 << 20];
+    yield_now().await;
+    bytes[77]
+}
+
+#[test]
+fn hz_a32_a_future_of_a_mebibyte_is_spawned_with_at_most_five_copies() {
+    // Unoptimised, the caller's own copy is one of them.
+    on_a_stack_of(6, || {
+        assert_eq!(run(async { spawn(large()).await.unwrap() }).unwrap(), 7);
+    });
+}
+
+#[test]
+fn hz_a32_a_long_chain_of_joins_is_dropped_without_recursion() {
+    on_a_stack_of(2, || {
+        let runtime = Runtime::new().unwrap();
+        let mut last = runtime.spawn(pending::<()>());
+        for _ in 0..100_000 {
+            let inner = last;
+            last = runtime.spawn(async move { drop(inner.await) });
+        }
+        for _ in 0..800 {
+            runtime.tick().unwrap();
+        }
+        drop(last);
+        drop(runtime);
+    });
+}
+
+#[test]
+fn hz_a34_wakers_and_handles_are_used_while_a_thread_s_locals_are_destroyed() {
+    for is_used_first in [false, true] {
+        let runtime = Runtime::new().unwrap();
+        let drops = Drops::default();
+        let (handle, waker, is_done) = pending_task(&runtime, &drops);
+        let remote = runtime.handle();
+        is_done.set(true);
+        let end = move || {
+            let late: Box<dyn FnMut()> = Box::new(move || {
+                waker.wake_by_ref();
+                drop(remote.spawn(async {}));
+            });
+            if is_used_first {
+                drop(run(async {}));
+            }
+            LATE.with(|slot| *slot.borrow_mut() = Some(OnDrop(late)));
+            drop(run(async {}));
+        };
+        thread::spawn(end).join().unwrap();
+        while !handle.is_finished() {
+            runtime.tick_blocking().unwrap();
+        }
+        assert_eq!(drops.count(), 1);
+    }
+}
+
+/// A waker that notes that it was woken.
+struct Notes(AtomicBool);
+
+impl Wake for Notes {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, SeqCst);
+    }
+}
+
+#[test]
+fn hz_a14_a_joiner_with_a_waker_of_its_own_hears_of_an_abort() {
+    let runtime = Runtime::new().unwrap();
+    let mut handle = runtime.spawn(pending::<()>());
+    let flag = Arc::new(Notes(AtomicBool::new(false)));
+    let waker = Waker::from(Arc::clone(&flag));
+    let mut cx = Context::from_waker(&waker);
+    assert!(Pin::new(&mut handle).poll(&mut cx).is_pending());
+    handle.abort();
+    assert!(!flag.0.load(SeqCst), "never inside the call");
+    runtime.tick().unwrap();
+    assert!(flag.0.load(SeqCst));
+    assert!(matches!(Pin::new(&mut handle).poll(&mut cx), Poll::Ready(Err(e)) if e.is_aborted()));
+}
