@@ -68,7 +68,17 @@ impl Notifier {
     /// Only what can't happen to a live object, such as EBADF after somebody closed our descriptor
     /// by its number.
     pub fn notify(&self) -> io::Result<()> {
-        crate::fault::check(crate::fault::Call::Notify, 8).and_then(|_| match &*self.0 {
+        // A write that was interrupted, or refused before it was made, did not happen (hz_a21).
+        loop {
+            match crate::fault::check(crate::fault::Call::Notify, 8).and_then(|_| self.notify_once()) {
+                Err(error) if is_passing(&error) => {}
+                result => return result,
+            }
+        }
+    }
+
+    fn notify_once(&self) -> io::Result<()> {
+        match &*self.0 {
             #[cfg(any(target_os = "linux", target_os = "android"))]
             Mechanism::EventFd(eventfd) => eventfd.notify(),
             Mechanism::Pipe(pipe) => pipe.notify(),
@@ -80,6 +90,11 @@ impl Notifier {
                 target_os = "dragonfly"
             ))]
             Mechanism::UserEvent(user_event) => user_event.notify(),
-        })
+        }
     }
+}
+
+/// Whether trying again is all that is to be done.
+fn is_passing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock)
 }
