@@ -16,8 +16,8 @@
 //!
 //! *Rationing.* Asking kernel and clock in every tick would cost 300 ns per poll where one or two tasks
 //! talk. A turn is due when nothing is ready, after [`POLLS_PER_TURN`] polls, or after
-//! [`TURN_TIME_MAX`] of polling, looked at every [`POLLS_PER_CLOCK_LOOK`] polls. So I/O and timers are
-//! never starved, and a switch costs no system call.
+//! [`TURN_TIME_MAX`] of polling, looked at every [`POLLS_PER_CLOCK_LOOK`] polls and after one that spent
+//! its budget. So I/O and timers are never starved, and a switch costs no system call.
 //!
 //! *Cost.* A tick that only runs tasks: one relaxed load besides the polls. A turn: one clock reading if
 //! a timer exists, one wait if a descriptor is registered.
@@ -183,7 +183,10 @@ impl EventLoop {
             let Some(task) = core.ready.pop() else { break };
             task.run(core);
             polls += 1;
-            if (since_turn + polls) % POLLS_PER_CLOCK_LOOK == 0 && self.has_polled_for_long() {
+            // A poll that has spent its budget was as long as many (hz_b14).
+            let is_look_due =
+                (since_turn + polls) % POLLS_PER_CLOCK_LOOK == 0 || core.budget.get() == 0;
+            if is_look_due && self.has_polled_for_long() {
                 break;
             }
         }
