@@ -133,6 +133,21 @@ macro_rules! echo_round_trips {
     }};
 }
 
+#[test]
+fn the_counts_are_of_the_backend_that_was_asked_for() {
+    let has_better = cfg!(any(
+        target_os = "linux",
+        target_os = "android",
+        target_vendor = "apple",
+        target_os = "freebsd",
+        target_os = "netbsd",
+        target_os = "openbsd",
+        target_os = "dragonfly"
+    ));
+    let is_poll = cfg!(mainspring_backend = "poll") || !has_better;
+    assert_eq!(Runtime::new().unwrap().backend_name() == "poll", is_poll);
+}
+
 /// An edge-triggered selector reports the next byte by itself, so a short read says that nothing is
 /// left; poll(2) does not, and the read is made once more.
 fn reads_per_round_trip(runtime: &Runtime) -> u64 {

@@ -229,7 +229,8 @@ fn p03_ten_wakes_make_one_poll() {
         let waker = slot.borrow().clone().unwrap();
         for _ in 0..5 {
             waker.wake_by_ref();
-            waker.clone().wake();
+            let copy = waker.clone();
+            copy.wake();
         }
         for _ in 0..5 {
             yield_now().await;
@@ -382,7 +383,7 @@ fn p07_an_await_of_what_is_ready_costs_no_tick() {
     let runtime = Runtime::new().unwrap();
     let handle = runtime.spawn(async {
         ready(()).await;
-        async { async {}.await }.await;
+        async {}.await;
         timeout(Duration::ZERO, async {}).await.unwrap();
         UnixStream::pair().unwrap().0.write_all(b"x").await.unwrap();
     });
@@ -898,9 +899,7 @@ fn p21_a_deadlock_is_a_panic_that_says_who_waits_for_whom() {
     let text = message_of(|| {
         sim::run(1, async {
             let stuck = TaskBuilder::new().name("stuck").spawn(pending::<()>());
-            let worker = TaskBuilder::new()
-                .name("worker")
-                .spawn(async { stuck.await });
+            let worker = TaskBuilder::new().name("worker").spawn(stuck);
             drop(
                 TaskBuilder::new()
                     .name("sleeper")
@@ -1221,14 +1220,16 @@ fn p25_run_aborts_the_rest() {
 #[test]
 fn p25_block_on_leaves_the_rest_for_the_next_call() {
     let (runtime, _clock) = manual_runtime();
-    let handle = runtime
+    let mut handle = None;
+    runtime
         .block_on(async {
-            spawn(async {
+            handle = Some(spawn(async {
                 sleep(MS).await;
                 9
-            })
+            }));
         })
         .unwrap();
+    let handle = handle.unwrap();
     assert!(!handle.is_finished());
     assert_eq!(runtime.block_on(handle).unwrap().unwrap(), 9);
 }
@@ -1331,7 +1332,8 @@ fn p28_wakers_are_good_on_any_thread_for_ever() {
     let waker = slot.take().unwrap();
     let use_it = |waker: Waker| {
         std::thread::spawn(move || {
-            waker.clone().wake();
+            let copy = waker.clone();
+            copy.wake();
             waker.wake_by_ref();
             drop(waker);
         })
