@@ -310,7 +310,7 @@ fn hz_d17_a_reset_ends_reader_and_writer(on: On) {
         let (near, far) = tcp_pair().await;
         small_buffers(&near, 16 << 10);
         reset_on_close(&far);
-        let big = pattern(16 * MIB);
+        let big = pattern(4 * MIB);
         let mut buf = [0; 8];
         let ends = both(near.read(&mut buf), near.write_all(&big));
         let closer = async {
