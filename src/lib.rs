@@ -60,3 +60,20 @@ pub use spawn::{
     yield_to_io,
 };
 pub use task::join::{AbortOnDrop, JoinError, JoinHandle, TaskId};
+
+/// Every Rust block of the pages compiles and runs.
+#[cfg(doctest)]
+mod pages {
+    macro_rules! page {
+        ($name:ident, $path:literal) => {
+            #[doc = include_str!($path)]
+            mod $name {}
+        };
+    }
+
+    page!(readme, "../README.md");
+    page!(architecture, "../docs/architecture.md");
+    page!(glossary, "../docs/glossary.md");
+    page!(one_tick, "../docs/tour/one-tick.md");
+    page!(portability, "../docs/portability.md");
+}
