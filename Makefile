@@ -59,10 +59,10 @@ miri: ## the structures and tasks under Miri (needs nightly with the component m
 		list:: slab:: wheel:: task::
 
 targets: ## type-check for every system that is supported
-	.ci/cross-check.sh .
-	.ci/cross-check.sh . --cfg 'mainspring_backend="poll"' -t x86_64-unknown-linux-gnu,x86_64-apple-darwin
+	.ci/cross-check.sh . -- --features sim
+	.ci/cross-check.sh . --cfg 'mainspring_backend="poll"' -t x86_64-unknown-linux-gnu,x86_64-apple-darwin -- --features sim
 	.ci/cross-check.sh . --cfg 'mainspring_backend="kqueue"' \
-		-t x86_64-unknown-freebsd,x86_64-unknown-netbsd,x86_64-unknown-openbsd,x86_64-unknown-dragonfly
+		-t x86_64-unknown-freebsd,x86_64-unknown-netbsd,x86_64-unknown-openbsd,x86_64-unknown-dragonfly -- --features sim
 
 msrv: ## type-check with the oldest Rust that is supported
 	.ci/cross-check.sh . --msrv

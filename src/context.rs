@@ -53,12 +53,16 @@ impl Drop for Entered {
 
 /// Whether a loop is entered on this thread. At a thread's end, when nobody can tell, it is not.
 pub(crate) fn is_entered() -> bool {
-    CURRENT.try_with(|current| current.borrow().is_some()).unwrap_or(false)
+    CURRENT
+        .try_with(|current| current.borrow().is_some())
+        .unwrap_or(false)
 }
 
 /// The loop that is entered, if any.
 pub(crate) fn current() -> Option<Rc<EventLoop>> {
-    CURRENT.try_with(|current| (**current.borrow()).clone()).unwrap_or(None)
+    CURRENT
+        .try_with(|current| (**current.borrow()).clone())
+        .unwrap_or(None)
 }
 
 /// The reactor of the loop that is entered, if any.

@@ -176,7 +176,9 @@ impl EventLoop {
         let core = &*self.core;
         core.tick.set(core.tick.get().wrapping_add(1));
         let since_turn = self.polls_since_turn.get();
-        let left = POLLS_PER_TURN.saturating_sub(since_turn).min(self.batch_max);
+        let left = POLLS_PER_TURN
+            .saturating_sub(since_turn)
+            .min(self.batch_max);
         let batch = left.min(u32::try_from(core.ready.len()).unwrap_or(u32::MAX));
         let mut polls = 0;
         while polls < batch {
@@ -226,7 +228,12 @@ impl EventLoop {
         Some(now)
     }
 
-    fn select(&self, may_block: bool, now: Option<Instant>, stats: &mut TickStats) -> io::Result<()> {
+    fn select(
+        &self,
+        may_block: bool,
+        now: Option<Instant>,
+        stats: &mut TickStats,
+    ) -> io::Result<()> {
         let may_block = may_block && self.core.ready.is_empty() && self.after_turn.is_empty();
         if may_block {
             stats.events = self.sleep(now)?;
@@ -256,7 +263,10 @@ impl EventLoop {
             None => deadline,
         };
         if deadline == Deadline::Never && self.proves_deadlocks.get() && self.is_deadlocked() {
-            panic!("deadlock: nothing can ever wake any task of this loop{}", self.core.describe_tasks());
+            panic!(
+                "deadlock: nothing can ever wake any task of this loop{}",
+                self.core.describe_tasks()
+            );
         }
         if !self.core.inbox.prepare_sleep() {
             return Ok(0);
@@ -300,9 +310,16 @@ impl EventLoop {
         if is_busy {
             return Some(self.clock.now());
         }
-        self.timers.next_deadline(&self.core.timers).map(|at| at.max(Instant::ORIGIN)).map(|at| {
-            if at == Instant::ORIGIN { self.clock.now() } else { at }
-        })
+        self.timers
+            .next_deadline(&self.core.timers)
+            .map(|at| at.max(Instant::ORIGIN))
+            .map(|at| {
+                if at == Instant::ORIGIN {
+                    self.clock.now()
+                } else {
+                    at
+                }
+            })
     }
 
     /// Whether the loop can never go on: nothing is ready, no timer is finite, nobody waits for a
@@ -318,9 +335,12 @@ impl EventLoop {
     /// Between ticks: changes are handed to the kernel, and the loop counts as asleep, so that a wake
     /// from another thread makes its descriptor readable.
     pub(crate) fn rest(&self) -> io::Result<()> {
-        self.reactor.with_selector(mainspring_sys::Selector::submit)?;
+        self.reactor
+            .with_selector(mainspring_sys::Selector::submit)?;
         if !self.core.inbox.prepare_sleep() {
-            self.reactor.with_selector(|selector| selector.notifier()).notify()?;
+            self.reactor
+                .with_selector(|selector| selector.notifier())
+                .notify()?;
         }
         Ok(())
     }

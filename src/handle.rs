@@ -116,7 +116,9 @@ impl Clone for Handle {
 
 impl fmt::Debug for Handle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Handle").field("loop", &self.0.id()).finish()
+        f.debug_struct("Handle")
+            .field("loop", &self.0.id())
+            .finish()
     }
 }
 
@@ -206,7 +208,11 @@ impl<T> Sender<T> {
             if inner.is_aborted {
                 return Poll::Ready(Err(JoinError::aborted()));
             }
-            if !inner.task.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            if !inner
+                .task
+                .as_ref()
+                .is_some_and(|waker| waker.will_wake(cx.waker()))
+            {
                 inner.task = Some(cx.waker().clone());
             }
             drop(inner);
@@ -247,13 +253,20 @@ impl<T> RemoteJoin<T> {
     pub fn join(self) -> Result<T, JoinError> {
         let is_own_loop =
             Core::with_current(|core| core.is_some_and(|core| core.id() == self.0.loop_id));
-        assert!(!is_own_loop, "RemoteJoin::join would block the loop that has to do the work");
+        assert!(
+            !is_own_loop,
+            "RemoteJoin::join would block the loop that has to do the work"
+        );
         let mut inner = self.0.lock();
         loop {
             if let Some(result) = inner.result.take() {
                 return result;
             }
-            inner = self.0.filled.wait(inner).unwrap_or_else(PoisonError::into_inner);
+            inner = self
+                .0
+                .filled
+                .wait(inner)
+                .unwrap_or_else(PoisonError::into_inner);
         }
     }
 
@@ -285,7 +298,10 @@ impl<T> Future for RemoteJoin<T> {
             drop(inner);
             return Poll::Ready(result);
         }
-        assert!(!inner.is_done, "a RemoteJoin was polled again after it had returned its result");
+        assert!(
+            !inner.is_done,
+            "a RemoteJoin was polled again after it had returned its result"
+        );
         let earlier = inner.joiner.replace(waker);
         drop(inner);
         drop(earlier);
@@ -295,6 +311,8 @@ impl<T> Future for RemoteJoin<T> {
 
 impl<T> fmt::Debug for RemoteJoin<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RemoteJoin").field("is_finished", &self.is_finished()).finish()
+        f.debug_struct("RemoteJoin")
+            .field("is_finished", &self.is_finished())
+            .finish()
     }
 }

@@ -385,7 +385,11 @@ impl Source {
             Ready::WRITE_CLOSED | Ready::ERROR,
             Ready::ERROR,
         ];
-        for (side, (direction, causes)) in self.sides.iter().zip(Direction::ALL.into_iter().zip(closed)) {
+        for (side, (direction, causes)) in self
+            .sides
+            .iter()
+            .zip(Direction::ALL.into_iter().zip(closed))
+        {
             let is_closed = ready.intersects(causes);
             if is_closed {
                 side.is_closed.set(true);
@@ -438,10 +442,18 @@ impl Reactor {
 
     /// Whether anybody waits for a source. O(sources), asked only before a sleep without end.
     pub(crate) fn has_waiters(&self) -> bool {
-        self.sources.borrow().iter().any(|(_, source)| source.has_waiters())
+        self.sources
+            .borrow()
+            .iter()
+            .any(|(_, source)| source.has_waiters())
     }
 
-    fn add(&self, source: &Rc<Source>, fd: BorrowedFd<'_>, direction: Direction) -> io::Result<Key> {
+    fn add(
+        &self,
+        source: &Rc<Source>,
+        fd: BorrowedFd<'_>,
+        direction: Direction,
+    ) -> io::Result<Key> {
         if self.is_closed.get() {
             return Err(loop_is_gone());
         }
@@ -498,7 +510,11 @@ impl Reactor {
     #[inline]
     fn dispatch(&self, event: Event) {
         // The clone keeps the source while foreign wakers run, which may close it.
-        let source = self.sources.borrow().get(Key::from_bits(event.token.0)).map(Rc::clone);
+        let source = self
+            .sources
+            .borrow()
+            .get(Key::from_bits(event.token.0))
+            .map(Rc::clone);
         if let Some(source) = source {
             source.apply(event.ready);
         }

@@ -113,7 +113,10 @@ impl Builder {
     /// If `batch_max` is 0 or above 128.
     #[track_caller]
     pub fn batch_max(mut self, batch_max: u32) -> Builder {
-        assert!((1..=POLLS_PER_TURN).contains(&batch_max), "batch_max must be between 1 and 128");
+        assert!(
+            (1..=POLLS_PER_TURN).contains(&batch_max),
+            "batch_max must be between 1 and 128"
+        );
         self.batch_max = batch_max;
         self
     }
@@ -158,7 +161,10 @@ impl Builder {
         let core = Owner::new(crate::shim::bell(selector.notifier()));
         let reactor = Reactor::new(selector, self.event_capacity);
         let event_loop = EventLoop::new(core, reactor, self.clock, self.batch_max, self.name);
-        Ok(Runtime { event_loop: Rc::new(event_loop), selector_fd: OnceCell::new() })
+        Ok(Runtime {
+            event_loop: Rc::new(event_loop),
+            selector_fd: OnceCell::new(),
+        })
     }
 }
 
@@ -208,10 +214,9 @@ impl Runtime {
         let meta = SpawnMeta::at(Location::caller());
         let entered = context::enter(event_loop, "Runtime::block_on");
         let _main = event_loop.begin_main();
-        let result =
-            join::run_main(event_loop.core(), future, meta, |is_wanted| {
-                event_loop.tick(is_wanted).map(drop)
-            });
+        let result = join::run_main(event_loop.core(), future, meta, |is_wanted| {
+            event_loop.tick(is_wanted).map(drop)
+        });
         drop(entered);
         result
     }
@@ -270,7 +275,11 @@ impl Runtime {
     where
         F: Future + 'static,
     {
-        join::spawn_on(self.event_loop.core(), future, SpawnMeta::at(Location::caller()))
+        join::spawn_on(
+            self.event_loop.core(),
+            future,
+            SpawnMeta::at(Location::caller()),
+        )
     }
 
     /// Makes this the thread's current loop until the guard is dropped, so that [`spawn`](crate::spawn)
@@ -281,7 +290,10 @@ impl Runtime {
     #[must_use = "the loop is left when the guard is dropped"]
     #[track_caller]
     pub fn enter(&self) -> EnterGuard<'_> {
-        EnterGuard { _entered: context::enter(&self.event_loop, "Runtime::enter"), _runtime: PhantomData }
+        EnterGuard {
+            _entered: context::enter(&self.event_loop, "Runtime::enter"),
+            _runtime: PhantomData,
+        }
     }
 
     /// A handle for other threads.
@@ -297,7 +309,9 @@ impl Runtime {
     pub fn selector_fd(&self) -> Option<BorrowedFd<'_>> {
         let duplicate = self.selector_fd.get_or_init(|| {
             self.event_loop.reactor().with_selector(|selector| {
-                selector.selector_fd().and_then(|fd| fd.try_clone_to_owned().ok())
+                selector
+                    .selector_fd()
+                    .and_then(|fd| fd.try_clone_to_owned().ok())
             })
         });
         duplicate.as_ref().map(AsFd::as_fd)
@@ -319,7 +333,9 @@ impl Runtime {
     /// The selector in use: "epoll", "kqueue", "poll".
     #[must_use]
     pub fn backend_name(&self) -> &'static str {
-        self.event_loop.reactor().with_selector(|selector| selector.name())
+        self.event_loop
+            .reactor()
+            .with_selector(|selector| selector.name())
     }
 
     /// The name the builder gave.

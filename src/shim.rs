@@ -56,7 +56,9 @@ mod imp {
         }
 
         pub(crate) fn notify(&self) -> std::io::Result<()> {
-            self.0.rings.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            self.0
+                .rings
+                .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             self.0.notify.notify();
             Ok(())
         }

@@ -43,7 +43,9 @@ pub fn run<F: Future>(seed: u64, future: F) -> F::Output {
     let clock = ManualClock::starting_at(start_of(seed));
     let runtime = Builder::new().clock(Clock::Manual(clock)).build();
     let runtime = runtime.expect("the selector of a simulated run could not be made");
-    runtime.block_on(future).expect("the selector of a simulated run failed")
+    runtime
+        .block_on(future)
+        .expect("the selector of a simulated run failed")
 }
 
 /// Spreads seeds over a little more than two of the wheel's coarsest slots that tests cross.
@@ -59,5 +61,7 @@ fn start_of(seed: u64) -> Instant {
 pub fn advance(duration: std::time::Duration) {
     let event_loop = crate::context::current().expect("sim::advance needs a running loop");
     let clock = event_loop.clock().as_manual();
-    clock.expect("sim::advance needs a loop with a manual clock").advance(duration);
+    clock
+        .expect("sim::advance needs a loop with a manual clock")
+        .advance(duration);
 }

@@ -15,7 +15,8 @@ use crate::task::join::{self, JoinHandle, TaskId};
 use crate::task::record::SpawnMeta;
 use crate::task::wait::{Kind, WaitRing, Waiter};
 
-const NO_LOOP: &str = "spawn must be called inside a running loop; see `Runtime::spawn` and `Handle`";
+const NO_LOOP: &str =
+    "spawn must be called inside a running loop; see `Runtime::spawn` and `Handle`";
 
 /// Starts a task on the loop that runs on this thread: at the back of the ready queue, polled in a
 /// later tick. The future need not be `Send`.
@@ -81,7 +82,13 @@ impl TaskBuilder {
     where
         F: Future + 'static,
     {
-        match join::spawn_current(future, SpawnMeta { name: self.name, location: Location::caller() }) {
+        match join::spawn_current(
+            future,
+            SpawnMeta {
+                name: self.name,
+                location: Location::caller(),
+            },
+        ) {
             Some(handle) => handle,
             None => panic!("{NO_LOOP}"),
         }
@@ -91,7 +98,10 @@ impl TaskBuilder {
 /// The id of the task that is being polled; `None` outside of tasks.
 #[must_use]
 pub fn current_task_id() -> Option<TaskId> {
-    Core::with_current(|core| core.and_then(Core::current_task).map(|task| TaskId::new(task.id())))
+    Core::with_current(|core| {
+        core.and_then(Core::current_task)
+            .map(|task| TaskId::new(task.id()))
+    })
 }
 
 /// A handle to the loop that runs on this thread, for other threads.
@@ -149,7 +159,9 @@ impl Future for YieldNow {
 /// ```
 #[track_caller]
 pub fn yield_to_io() -> YieldToIo {
-    YieldToIo { waiter: Waiter::new(Kind::SelectorTurn, Location::caller()) }
+    YieldToIo {
+        waiter: Waiter::new(Kind::SelectorTurn, Location::caller()),
+    }
 }
 
 /// Resumes after the loop's next turn. Made by [`yield_to_io`].

@@ -31,7 +31,10 @@ pub(crate) struct Timers {
 
 impl Timers {
     pub(crate) fn new(now: Instant) -> Timers {
-        Timers { wheel: Wheel::new(now.as_ns()), expired: WaitRing::new() }
+        Timers {
+            wheel: Wheel::new(now.as_ns()),
+            expired: WaitRing::new(),
+        }
     }
 
     /// Whether there is nothing that reading the clock could make due.

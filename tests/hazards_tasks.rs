@@ -2,6 +2,10 @@
 //!
 //! What needs every interleaving is in `src/task/models.rs`, what needs ThreadSanitizer in
 //! `tests/tsan_wakes.rs`.
+#![allow(
+    clippy::type_complexity,
+    reason = "a test's own bookkeeping, named where it stands"
+)]
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, pending, poll_fn};
@@ -696,6 +700,7 @@ fn hz_a27_waits_leave_their_lists_in_any_order() {
 /// Asks whether a type has a trait: the inherent constant hides the trait's where the bound holds.
 macro_rules! has {
     ($type:ty: $($bound:tt)+) => {{
+        #[allow(dead_code, reason = "unused where the bound holds")]
         trait No { const HAS: bool = false; }
         impl<T: ?Sized> No for T {}
         struct Ask<T: ?Sized>(std::marker::PhantomData<T>);

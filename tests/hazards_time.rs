@@ -1,5 +1,9 @@
 //! What goes wrong with timers, clocks and wakes that must not be lost, each hazard by its id.
 #![cfg(feature = "sim")]
+#![allow(
+    clippy::type_complexity,
+    reason = "a test's own bookkeeping, named where it stands"
+)]
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, pending, poll_fn, ready};

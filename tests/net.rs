@@ -1,4 +1,5 @@
 //! Sockets, at the level of their users: what connects, accepts, reads, writes and ends, on both backends.
+#![cfg(feature = "sim")]
 
 #[path = "net/rig.rs"]
 #[macro_use]

@@ -3,6 +3,10 @@
 //! *Model.* It has no harness, and shares nothing but atomics with its threads: what std is made of is
 //! not instrumented, so a lock of the harness or of ours would be reported, or would hide a race. Wakers
 //! travel to a thread with its start, and every thread is joined.
+#![allow(
+    clippy::waker_clone_wake,
+    reason = "cloning and waking is what is tested"
+)]
 
 use std::cell::RefCell;
 use std::future::poll_fn;

@@ -67,7 +67,11 @@ impl<T: AsFd> AsyncFd<T> {
     /// None today; a system whose selector must be asked at once may give some.
     pub fn new(inner: T) -> io::Result<AsyncFd<T>> {
         let fd = inner.as_fd().as_raw_fd();
-        Ok(AsyncFd { inner: Some(inner), fd, source: Source::new() })
+        Ok(AsyncFd {
+            inner: Some(inner),
+            fd,
+            source: Source::new(),
+        })
     }
 
     /// The inner object.
@@ -177,7 +181,10 @@ impl<T: AsFd> AsyncFd<T> {
     where
         O: FnMut(&T) -> io::Result<R>,
     {
-        WithFd { ready: FdReady::new(self, Direction::Read, Location::caller()), operation }
+        WithFd {
+            ready: FdReady::new(self, Direction::Read, Location::caller()),
+            operation,
+        }
     }
 
     /// Runs `operation`, which writes, as soon as it may succeed, and again while it says WouldBlock.
@@ -192,7 +199,10 @@ impl<T: AsFd> AsyncFd<T> {
     where
         O: FnMut(&T) -> io::Result<R>,
     {
-        WithFd { ready: FdReady::new(self, Direction::Write, Location::caller()), operation }
+        WithFd {
+            ready: FdReady::new(self, Direction::Write, Location::caller()),
+            operation,
+        }
     }
 
     /// The descriptor, if it still is the one that was wrapped.
@@ -232,7 +242,10 @@ impl<T: AsFd> AsFd for AsyncFd<T> {
 
 impl<T: AsFd + fmt::Debug> fmt::Debug for AsyncFd<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AsyncFd").field("fd", &self.fd).field("inner", &self.inner).finish()
+        f.debug_struct("AsyncFd")
+            .field("fd", &self.fd)
+            .field("inner", &self.inner)
+            .finish()
     }
 }
 
@@ -250,7 +263,11 @@ impl<'a, T: AsFd> FdReady<'a, T> {
         direction: Direction,
         location: &'static Location<'static>,
     ) -> FdReady<'a, T> {
-        FdReady { fd, direction, node: WaitNode::new(direction.kind(), location) }
+        FdReady {
+            fd,
+            direction,
+            node: WaitNode::new(direction.kind(), location),
+        }
     }
 
     fn poll_ready(self: Pin<&Self>, cx: &Context<'_>) -> Poll<io::Result<Ready>> {
@@ -287,14 +304,19 @@ impl<T: AsFd> Future for FdReady<'_, T> {
 impl<T: AsFd> Drop for FdReady<'_, T> {
     fn drop(&mut self) {
         if self.node.is_queued() {
-            self.fd.source.cancel(self.direction, pinned_in_drop!(self, node));
+            self.fd
+                .source
+                .cancel(self.direction, pinned_in_drop!(self, node));
         }
     }
 }
 
 impl<T: AsFd> fmt::Debug for FdReady<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FdReady").field("fd", &self.fd.fd).field("for", &self.direction).finish()
+        f.debug_struct("FdReady")
+            .field("fd", &self.fd.fd)
+            .field("for", &self.direction)
+            .finish()
     }
 }
 
@@ -330,6 +352,8 @@ impl<R, T: AsFd, O: FnMut(&T) -> io::Result<R> + Unpin> Future for WithFd<'_, T,
 
 impl<T: AsFd, O> fmt::Debug for WithFd<'_, T, O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WithFd").field("ready", &self.ready).finish_non_exhaustive()
+        f.debug_struct("WithFd")
+            .field("ready", &self.ready)
+            .finish_non_exhaustive()
     }
 }

@@ -37,7 +37,12 @@ pub(crate) enum Family {
 impl Socket {
     /// A socket that this crate opened.
     pub(crate) fn new(fd: Fd, family: Family) -> Socket {
-        Socket { fd: Some(fd), source: Source::new(), was_shown: Cell::new(false), family }
+        Socket {
+            fd: Some(fd),
+            source: Source::new(),
+            was_shown: Cell::new(false),
+            family,
+        }
     }
 
     /// A socket that came from outside.
@@ -90,7 +95,8 @@ impl Socket {
         node: Pin<&WaitNode<()>>,
         cx: &Context<'_>,
     ) -> Poll<io::Result<()>> {
-        self.source.poll_ready(direction, self.fd().as_fd(), node, cx, context::reactor)
+        self.source
+            .poll_ready(direction, self.fd().as_fd(), node, cx, context::reactor)
     }
 
     /// Runs `operation` as soon as it may succeed, and again while it says WouldBlock.

@@ -35,7 +35,11 @@ impl<'a> Read<'a> {
         buf: &'a mut [u8],
         location: &'static Location<'static>,
     ) -> Read<'a> {
-        Read { socket, buf, node: WaitNode::new(Direction::Read.kind(), location) }
+        Read {
+            socket,
+            buf,
+            node: WaitNode::new(Direction::Read.kind(), location),
+        }
     }
 }
 
@@ -72,14 +76,18 @@ impl Drop for Read<'_> {
     fn drop(&mut self) {
         if self.node.is_queued() {
             let socket = self.socket;
-            socket.source().cancel(Direction::Read, crate::pin::pinned_in_drop!(self, node));
+            socket
+                .source()
+                .cancel(Direction::Read, crate::pin::pinned_in_drop!(self, node));
         }
     }
 }
 
 impl fmt::Debug for Read<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Read").field("asked", &self.buf.len()).finish_non_exhaustive()
+        f.debug_struct("Read")
+            .field("asked", &self.buf.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -101,7 +109,11 @@ impl<'a> Write<'a> {
         buf: &'a [u8],
         location: &'static Location<'static>,
     ) -> Write<'a> {
-        Write { socket, buf, node: WaitNode::new(Direction::Write.kind(), location) }
+        Write {
+            socket,
+            buf,
+            node: WaitNode::new(Direction::Write.kind(), location),
+        }
     }
 
     /// One successful `send`.
@@ -111,7 +123,9 @@ impl<'a> Write<'a> {
         let node = pinned!(self, node);
         let polled = socket.poll_with(Direction::Write, node, cx, |fd| socket::send(fd, buf));
         let done = ready!(polled)?;
-        socket.source().transferred(Direction::Write, done, buf.len());
+        socket
+            .source()
+            .transferred(Direction::Write, done, buf.len());
         Poll::Ready(Ok(done))
     }
 }
@@ -134,14 +148,18 @@ impl Drop for Write<'_> {
     fn drop(&mut self) {
         if self.node.is_queued() {
             let socket = self.socket;
-            socket.source().cancel(Direction::Write, crate::pin::pinned_in_drop!(self, node));
+            socket
+                .source()
+                .cancel(Direction::Write, crate::pin::pinned_in_drop!(self, node));
         }
     }
 }
 
 impl fmt::Debug for Write<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Write").field("asked", &self.buf.len()).finish_non_exhaustive()
+        f.debug_struct("Write")
+            .field("asked", &self.buf.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -162,7 +180,10 @@ impl<'a> WriteAll<'a> {
         buf: &'a [u8],
         location: &'static Location<'static>,
     ) -> WriteAll<'a> {
-        WriteAll { write: Write::new(socket, buf, location), done: 0 }
+        WriteAll {
+            write: Write::new(socket, buf, location),
+            done: 0,
+        }
     }
 }
 

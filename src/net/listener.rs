@@ -58,7 +58,10 @@ impl TcpListener {
         socket::set_reuse_address(&fd, true)?;
         socket::bind(&fd, addr)?;
         socket::listen(&fd, BACKLOG)?;
-        Ok(TcpListener { socket: Socket::new(fd, Family::Tcp), exhausted: Cell::new(0) })
+        Ok(TcpListener {
+            socket: Socket::new(fd, Family::Tcp),
+            exhausted: Cell::new(0),
+        })
     }
 
     /// Adopts a listening socket of std; it is made non-blocking.
@@ -67,7 +70,10 @@ impl TcpListener {
     /// What the kernel says of the change.
     pub fn from_std(listener: std::net::TcpListener) -> io::Result<TcpListener> {
         let socket = Socket::adopt(OwnedFd::from(listener), Family::Tcp)?;
-        Ok(TcpListener { socket, exhausted: Cell::new(0) })
+        Ok(TcpListener {
+            socket,
+            exhausted: Cell::new(0),
+        })
     }
 
     /// Gives the socket back to std; it stays non-blocking.
@@ -142,7 +148,9 @@ impl AsRawFd for TcpListener {
 
 impl fmt::Debug for TcpListener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TcpListener").field("local", &self.local_addr().ok()).finish()
+        f.debug_struct("TcpListener")
+            .field("local", &self.local_addr().ok())
+            .finish()
     }
 }
 
@@ -191,6 +199,8 @@ impl Drop for Accept<'_> {
 
 impl fmt::Debug for Accept<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Accept").field("listener", self.listener).finish_non_exhaustive()
+        f.debug_struct("Accept")
+            .field("listener", self.listener)
+            .finish_non_exhaustive()
     }
 }

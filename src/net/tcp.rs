@@ -44,7 +44,9 @@ pub struct TcpStream {
 
 impl TcpStream {
     pub(super) fn new(fd: Fd) -> TcpStream {
-        TcpStream { socket: Socket::new(fd, Family::Tcp) }
+        TcpStream {
+            socket: Socket::new(fd, Family::Tcp),
+        }
     }
 
     /// Connects to an address.
@@ -68,7 +70,9 @@ impl TcpStream {
     /// # Errors
     /// What the kernel says of the change.
     pub fn from_std(stream: std::net::TcpStream) -> io::Result<TcpStream> {
-        Ok(TcpStream { socket: Socket::adopt(OwnedFd::from(stream), Family::Tcp)? })
+        Ok(TcpStream {
+            socket: Socket::adopt(OwnedFd::from(stream), Family::Tcp)?,
+        })
     }
 
     /// Gives the socket back to std; it stays non-blocking.
@@ -207,7 +211,11 @@ impl Connect {
         if let Some(error) = socket::take_error(fd)? {
             return Err(error);
         }
-        if socket::is_connected(fd)? { Ok(()) } else { Err(io::ErrorKind::WouldBlock.into()) }
+        if socket::is_connected(fd)? {
+            Ok(())
+        } else {
+            Err(io::ErrorKind::WouldBlock.into())
+        }
     }
 }
 
@@ -224,9 +232,15 @@ impl Future for Connect {
             *pinned_mut!(self.as_mut(), stream).get_mut() = Some(stream);
         }
         let this = self.as_ref();
-        let Some(stream) = &this.get_ref().stream else { unreachable!("it was put there above") };
+        let Some(stream) = &this.get_ref().stream else {
+            unreachable!("it was put there above")
+        };
         let node = pinned!(this, node);
-        ready!(stream.socket.poll_with(Direction::Write, node, cx, Connect::check))?;
+        ready!(
+            stream
+                .socket
+                .poll_with(Direction::Write, node, cx, Connect::check)
+        )?;
         match pinned_mut!(self, stream).get_mut().take() {
             Some(stream) => Poll::Ready(Ok(stream)),
             None => unreachable!("it was there just now"),
@@ -237,13 +251,18 @@ impl Future for Connect {
 impl Drop for Connect {
     fn drop(&mut self) {
         if let Some(stream) = &self.stream {
-            stream.socket.source().cancel(Direction::Write, pinned_in_drop!(self, node));
+            stream
+                .socket
+                .source()
+                .cancel(Direction::Write, pinned_in_drop!(self, node));
         }
     }
 }
 
 impl fmt::Debug for Connect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connect").field("addr", &self.addr).finish_non_exhaustive()
+        f.debug_struct("Connect")
+            .field("addr", &self.addr)
+            .finish_non_exhaustive()
     }
 }

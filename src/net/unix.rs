@@ -37,8 +37,12 @@ impl UnixStream {
     pub fn pair() -> io::Result<(UnixStream, UnixStream)> {
         let (left, right) = socket::unix_pair()?;
         Ok((
-            UnixStream { socket: Socket::new(left, Family::Unix) },
-            UnixStream { socket: Socket::new(right, Family::Unix) },
+            UnixStream {
+                socket: Socket::new(left, Family::Unix),
+            },
+            UnixStream {
+                socket: Socket::new(right, Family::Unix),
+            },
         ))
     }
 
@@ -47,7 +51,9 @@ impl UnixStream {
     /// # Errors
     /// What the kernel says of the change.
     pub fn from_std(stream: std::os::unix::net::UnixStream) -> io::Result<UnixStream> {
-        Ok(UnixStream { socket: Socket::adopt(OwnedFd::from(stream), Family::Unix)? })
+        Ok(UnixStream {
+            socket: Socket::adopt(OwnedFd::from(stream), Family::Unix)?,
+        })
     }
 
     /// Gives the socket back to std; it stays non-blocking.

@@ -27,7 +27,10 @@
 //! one, and the block grows by a third.
 //!
 //! With `--cfg mainspring_malloc` nothing is recycled, so that a sanitizer sees every block's end.
-#![expect(unsafe_code, reason = "allocation by layout, and the link inside a free block")]
+#![expect(
+    unsafe_code,
+    reason = "allocation by layout, and the link inside a free block"
+)]
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::cell::Cell;
@@ -108,7 +111,10 @@ pub(crate) struct FreeLists {
 
 impl FreeLists {
     pub(crate) fn new() -> FreeLists {
-        FreeLists { heads: [const { Cell::new(ptr::null_mut()) }; CLASS_COUNT], bytes: Cell::new(0) }
+        FreeLists {
+            heads: [const { Cell::new(ptr::null_mut()) }; CLASS_COUNT],
+            bytes: Cell::new(0),
+        }
     }
 
     /// A block for `layout`, recycled if there is one.
@@ -120,7 +126,8 @@ impl FreeLists {
             if let Some(block) = NonNull::new(list.get()) {
                 // SAFETY: BLOCK-1, a block in the list begins with its link.
                 list.set(unsafe { block.as_ref().next });
-                self.bytes.set(self.bytes.get() - class.rounded(layout).size());
+                self.bytes
+                    .set(self.bytes.get() - class.rounded(layout).size());
                 return block.cast();
             }
         }
@@ -143,7 +150,8 @@ impl FreeLists {
         // SAFETY: nothing else refers to the block, and it is at least 16 bytes, 16-aligned.
         unsafe { block.write(FreeBlock { next: list.get() }) };
         list.set(block.as_ptr());
-        self.bytes.set(self.bytes.get() + class.rounded(layout).size());
+        self.bytes
+            .set(self.bytes.get() + class.rounded(layout).size());
     }
 
     /// Frees blocks until at most [`KEEP_BYTES`] are kept; called before the loop sleeps.
@@ -159,11 +167,15 @@ impl FreeLists {
         for (class, list) in self.heads.iter().enumerate() {
             let size = (class + 1) * GRANULE;
             while self.bytes.get() > most {
-                let Some(block) = NonNull::new(list.get()) else { break };
+                let Some(block) = NonNull::new(list.get()) else {
+                    break;
+                };
                 // SAFETY: BLOCK-1.
                 list.set(unsafe { block.as_ref().next });
                 self.bytes.set(self.bytes.get() - size);
-                let Ok(layout) = Layout::from_size_align(size, GRANULE) else { unreachable!() };
+                let Ok(layout) = Layout::from_size_align(size, GRANULE) else {
+                    unreachable!()
+                };
                 // SAFETY: BLOCK-1: it has this layout, and just left its list.
                 unsafe { dealloc(block.as_ptr().cast(), layout) };
             }

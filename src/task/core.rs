@@ -301,7 +301,10 @@ impl Core {
             for wait in Waiter::describe_all(task.waits()) {
                 text.push_str(&format!("\n    waits for {wait}"));
             }
-            for joined in self.tasks().filter(|t| t.joiner_task() == Some(task.address())) {
+            for joined in self
+                .tasks()
+                .filter(|t| t.joiner_task() == Some(task.address()))
+            {
                 text.push_str(&format!("\n    waits for the end of {}", joined.describe()));
             }
         }
@@ -338,7 +341,10 @@ impl std::ops::Deref for Owner {
 
 impl Drop for Owner {
     fn drop(&mut self) {
-        debug_assert!(self.inbox.is_closed(), "the event loop closes its core before it goes");
+        debug_assert!(
+            self.inbox.is_closed(),
+            "the event loop closes its core before it goes"
+        );
         // Blocks that other threads or join handles still hold are counted by the shared half now.
         match self.count.merge(1, 1) {
             OnRelease::Keep => {}

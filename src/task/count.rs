@@ -58,7 +58,10 @@ impl BiasedCount {
     /// A count with `local` references, all of them the owner thread's.
     #[inline]
     pub(crate) fn new(local: i32) -> BiasedCount {
-        BiasedCount { local: Cell::new(local), shared: AtomicI32::new(BIAS) }
+        BiasedCount {
+            local: Cell::new(local),
+            shared: AtomicI32::new(BIAS),
+        }
     }
 
     /// One more, on the owner's thread before the merge.
@@ -123,7 +126,11 @@ impl BiasedCount {
             let change = self.local.get() - BIAS - released;
             self.shared.fetch_add(change, AcqRel) + change
         };
-        if left == 0 { OnRelease::Free } else { OnRelease::Keep }
+        if left == 0 {
+            OnRelease::Free
+        } else {
+            OnRelease::Keep
+        }
     }
 
     #[cfg(all(test, not(mainspring_loom)))]

@@ -28,7 +28,11 @@ pub(crate) fn message(payload: &Payload) -> &str {
 
 /// Reports the panic of a task whose handle is gone.
 pub(crate) fn report_task(task: TaskRef, payload: Payload) {
-    write_line(&format!("{} panicked, and nobody awaits it: {}", task.describe(), message(&payload)));
+    write_line(&format!(
+        "{} panicked, and nobody awaits it: {}",
+        task.describe(),
+        message(&payload)
+    ));
     drop_quietly(payload);
 }
 

@@ -57,7 +57,11 @@ fn closed() -> *mut Header {
 
 impl Inbox {
     pub(crate) fn new(bell: Bell) -> Inbox {
-        Inbox { top: AtomicPtr::new(ptr::null_mut()), sleeping: AtomicBool::new(false), bell }
+        Inbox {
+            top: AtomicPtr::new(ptr::null_mut()),
+            sleeping: AtomicBool::new(false),
+            bell,
+        }
     }
 
     /// Leaves `task`, and the reference that the caller acquired for it, in the inbox.

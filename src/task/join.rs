@@ -79,7 +79,10 @@ impl<T> JoinHandle<T> {
     /// JOIN-1: the caller hands over the handle's reference.
     #[inline]
     pub(crate) unsafe fn new(task: TaskRef) -> JoinHandle<T> {
-        JoinHandle { task, _output: PhantomData }
+        JoinHandle {
+            task,
+            _output: PhantomData,
+        }
     }
 
     /// Ends the task the hard way: it is marked, and the loop drops its future in its turn, never
@@ -268,12 +271,16 @@ pub struct AbortOnDrop<T>(Option<JoinHandle<T>>);
 impl<T> AbortOnDrop<T> {
     /// Back to a handle whose drop detaches.
     pub fn detach(mut self) -> JoinHandle<T> {
-        self.0.take().expect("the handle is there until `detach` or drop takes it")
+        self.0
+            .take()
+            .expect("the handle is there until `detach` or drop takes it")
     }
 
     /// The handle, to ask and to abort by.
     pub fn handle(&self) -> &JoinHandle<T> {
-        self.0.as_ref().expect("the handle is there until `detach` or drop takes it")
+        self.0
+            .as_ref()
+            .expect("the handle is there until `detach` or drop takes it")
     }
 }
 
@@ -281,7 +288,10 @@ impl<T> Future for AbortOnDrop<T> {
     type Output = Result<T, JoinError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let handle = self.0.as_mut().expect("the handle is there until `detach` or drop takes it");
+        let handle = self
+            .0
+            .as_mut()
+            .expect("the handle is there until `detach` or drop takes it");
         Pin::new(handle).poll(cx)
     }
 }

@@ -111,7 +111,8 @@ impl Core {
         task.header().id.set(self.next_task_id());
         task.header().record.adopt(self);
         // SAFETY: RAW-4, headers don't move; it is unlinked in `finish`.
-        self.owned().push_back(unsafe { Pin::new_unchecked(task.header()) });
+        self.owned()
+            .push_back(unsafe { Pin::new_unchecked(task.header()) });
         if self.is_closing() {
             task.drop_for_close(self);
             task.release_popped();
@@ -142,7 +143,8 @@ impl Core {
             header.id.set(self.next_task_id());
             header.record.adopt(self);
             // SAFETY: RAW-4, headers don't move; it is unlinked in `finish`.
-            self.owned().push_back(unsafe { Pin::new_unchecked(header) });
+            self.owned()
+                .push_back(unsafe { Pin::new_unchecked(header) });
             if self.is_closing() {
                 task.drop_for_close(self);
             } else {
@@ -275,7 +277,9 @@ impl TaskRef {
             OnRun::Release => return self.release_popped(),
         }
         // A load and a store: nobody else writes.
-        header.polls.store(header.polls.load(Relaxed).wrapping_add(1), Relaxed);
+        header
+            .polls
+            .store(header.polls.load(Relaxed).wrapping_add(1), Relaxed);
         core.current.set(self.as_ptr());
         core.budget.set(BUDGET);
         let waker = waker::lend(self);
@@ -340,7 +344,10 @@ impl TaskRef {
         }
         // The loop's reference goes, unless the ready queue still needs it.
         let released = i32::from(!header.state.is_queued());
-        match header.count.merge(1 + i32::from(header.state.is_joinable()), released) {
+        match header
+            .count
+            .merge(1 + i32::from(header.state.is_joinable()), released)
+        {
             OnRelease::Keep => {}
             OnRelease::Free => self.free(),
         }
@@ -531,7 +538,9 @@ impl TaskRef {
     /// Whether nobody holds a reference but the loop, the join handle and `in_slots` join slots.
     pub(crate) fn references_are_known(self, in_slots: i32) -> bool {
         let header = self.header();
-        header.count.is_known(1 + i32::from(header.state.is_joinable()) + in_slots)
+        header
+            .count
+            .is_known(1 + i32::from(header.state.is_joinable()) + in_slots)
     }
 }
 

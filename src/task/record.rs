@@ -18,7 +18,10 @@ pub(crate) struct SpawnMeta {
 impl SpawnMeta {
     #[inline]
     pub(crate) fn at(location: &'static Location<'static>) -> SpawnMeta {
-        SpawnMeta { name: None, location }
+        SpawnMeta {
+            name: None,
+            location,
+        }
     }
 }
 

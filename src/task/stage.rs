@@ -138,7 +138,11 @@ unsafe fn drop_future<F: Future>(task: TaskRef) -> Result<(), Payload> {
 /// RAW-3: `task` is a `Block<F>` whose output is there; `target` has room for it.
 unsafe fn take_output<F: Future>(task: TaskRef, target: NonNull<()>) {
     // SAFETY: the caller's promise; the output is not used in the block again.
-    unsafe { target.cast::<F::Output>().write(stage::<F>(task).cast::<F::Output>().read()) }
+    unsafe {
+        target
+            .cast::<F::Output>()
+            .write(stage::<F>(task).cast::<F::Output>().read())
+    }
 }
 
 /// # Safety
@@ -161,4 +165,3 @@ unsafe fn put_panic<F: Future>(task: TaskRef, payload: Payload) {
     // SAFETY: the caller's promise; the union has room for a payload.
     unsafe { stage::<F>(task).cast::<Payload>().write(payload) }
 }
-

@@ -186,7 +186,11 @@ impl State {
             return OnRun::Release;
         }
         self.0.set(bits & !QUEUED | RUNNING);
-        if bits & ABORTED != 0 { OnRun::DropFuture } else { OnRun::Poll }
+        if bits & ABORTED != 0 {
+            OnRun::DropFuture
+        } else {
+            OnRun::Poll
+        }
     }
 
     /// The loop is ending: the task runs once more, to drop its future.
@@ -218,7 +222,11 @@ impl State {
         };
         let bits = self.0.get();
         self.0.set(bits & !(RUNNING | ABORTED) | DONE | result);
-        if bits & JOINABLE != 0 { OnDone::WakeJoiner } else { OnDone::Discard }
+        if bits & JOINABLE != 0 {
+            OnDone::WakeJoiner
+        } else {
+            OnDone::Discard
+        }
     }
 
     /// `abort`: hard, idempotent, and never inside the caller.
@@ -302,7 +310,11 @@ impl Remote {
     /// publishes what the waking thread wrote before, to the poll that clears the flag.
     #[inline]
     pub(crate) fn transition_to_notified(&self) -> OnRemoteWake {
-        if self.0.swap(1, AcqRel) == 0 { OnRemoteWake::Push } else { OnRemoteWake::Nothing }
+        if self.0.swap(1, AcqRel) == 0 {
+            OnRemoteWake::Push
+        } else {
+            OnRemoteWake::Nothing
+        }
     }
 
     /// Taken out of the inbox; everything that was written before a wake is visible from here on.
@@ -352,15 +364,25 @@ mod tests {
         assert_eq!(state.transition_to_running(), OnRun::Poll);
         assert_eq!(state.transition_to_aborted(), OnAbort::Nothing);
         assert_eq!(state.transition_to_idle(), AfterPoll::DropFuture);
-        assert_eq!(state.transition_to_aborted(), OnAbort::Nothing, "a nested abort only marks");
-        assert_eq!(state.transition_to_done(Ending::Aborted), OnDone::WakeJoiner);
+        assert_eq!(
+            state.transition_to_aborted(),
+            OnAbort::Nothing,
+            "a nested abort only marks"
+        );
+        assert_eq!(
+            state.transition_to_done(Ending::Aborted),
+            OnDone::WakeJoiner
+        );
     }
 
     #[test]
     fn hz_a01_a_done_task_is_never_queued_again() {
         let state = State::new_queued();
         assert_eq!(state.transition_to_running(), OnRun::Poll);
-        assert_eq!(state.transition_to_done(Ending::Aborted), OnDone::WakeJoiner);
+        assert_eq!(
+            state.transition_to_done(Ending::Aborted),
+            OnDone::WakeJoiner
+        );
         assert_eq!(state.transition_to_queued(), OnWake::Nothing);
         assert_eq!(state.transition_to_aborted(), OnAbort::Nothing);
     }
@@ -370,7 +392,10 @@ mod tests {
         let state = State::new_queued();
         assert_eq!(state.transition_to_running(), OnRun::Poll);
         assert_eq!(state.transition_to_done(Ending::Panic), OnDone::WakeJoiner);
-        assert_eq!(state.transition_to_detached(), OnDetach::Discard(Ending::Panic));
+        assert_eq!(
+            state.transition_to_detached(),
+            OnDetach::Discard(Ending::Panic)
+        );
         assert_eq!(state.take_ending(), None, "the payload is gone");
     }
 }

@@ -308,8 +308,7 @@ impl Waiter {
     #[inline(never)]
     fn arm_counted(self: Pin<&Self>, waker: &Waker, task: Option<TaskRef>, core: Option<&Core>) {
         let body = self.body();
-        let is_same =
-            ptr::eq(body.vtable.get(), waker.vtable()) && body.data.get() == waker.data();
+        let is_same = ptr::eq(body.vtable.get(), waker.vtable()) && body.data.get() == waker.data();
         let clone = (!is_same).then(|| waker.clone());
         Chain::unlink(self);
         let mut earlier = Wakeup::Nobody;
@@ -343,7 +342,10 @@ impl Waiter {
     fn take_wakeup(self: Pin<&Self>) -> Wakeup {
         let body = self.body();
         Chain::unlink(self);
-        let (data, vtable) = (body.data.replace(ptr::null()), body.vtable.replace(ptr::null()));
+        let (data, vtable) = (
+            body.data.replace(ptr::null()),
+            body.vtable.replace(ptr::null()),
+        );
         if data.is_null() && vtable.is_null() {
             Wakeup::Nobody
         } else if vtable.is_null() {
@@ -360,7 +362,8 @@ impl Waiter {
         let body = self.body();
         let data = body.data.get();
         // SAFETY: WAIT-1, a bare pointer's task is not finished, so the loop's reference keeps it.
-        (body.vtable.get().is_null() && !data.is_null()).then(|| unsafe { TaskRef::from_ptr(data.cast()) })
+        (body.vtable.get().is_null() && !data.is_null())
+            .then(|| unsafe { TaskRef::from_ptr(data.cast()) })
     }
 
     /// Was taken off its ring or queue to be woken.

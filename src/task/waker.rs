@@ -52,7 +52,8 @@ pub(crate) fn task_of(waker: &Waker) -> Option<*const Header> {
 /// Whether `waker` is `task`'s own.
 #[inline]
 pub(crate) fn is_of(waker: &Waker, task: TaskRef) -> bool {
-    std::ptr::eq(waker.data(), task.as_ptr().cast()) && std::ptr::eq(waker.vtable(), &raw const VTABLE)
+    std::ptr::eq(waker.data(), task.as_ptr().cast())
+        && std::ptr::eq(waker.vtable(), &raw const VTABLE)
 }
 
 /// Wakes `task`, on whichever thread this is.

@@ -70,10 +70,18 @@ impl Interval {
         period: Duration,
         location: &'static Location<'static>,
     ) -> Interval {
-        assert!(!period.is_zero(), "an interval needs a period longer than zero");
+        assert!(
+            !period.is_zero(),
+            "an interval needs a period longer than zero"
+        );
         let deadline = next.unwrap_or(Instant::ORIGIN);
         let sleep = Box::pin(Sleep::new(deadline.as_ns(), false, location));
-        Interval { sleep, next, period, missed: MissedTick::default() }
+        Interval {
+            sleep,
+            next,
+            period,
+            missed: MissedTick::default(),
+        }
     }
 
     /// Chooses what happens to missed ticks.

@@ -121,7 +121,10 @@ impl Sleep {
         let waiter = pinned!(self, waiter);
         if waiter.is_woken() {
             // A timer is also woken when its loop ends; that is no end of a sleep.
-            assert!(!waiter.is_orphan(), "a sleep was polled after its loop was gone");
+            assert!(
+                !waiter.is_orphan(),
+                "a sleep was polled after its loop was gone"
+            );
             return Poll::Ready(());
         }
         if waiter.is_linked() {

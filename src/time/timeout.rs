@@ -47,14 +47,20 @@ pub struct Timeout<F> {
 #[track_caller]
 #[inline]
 pub fn timeout<F: Future>(duration: Duration, future: F) -> Timeout<F> {
-    Timeout { sleep: Sleep::new(duration_ns(duration), true, Location::caller()), future }
+    Timeout {
+        sleep: Sleep::new(duration_ns(duration), true, Location::caller()),
+        future,
+    }
 }
 
 /// Gives `future` time until `deadline`.
 #[track_caller]
 #[inline]
 pub fn timeout_at<F: Future>(deadline: Instant, future: F) -> Timeout<F> {
-    Timeout { sleep: Sleep::new(deadline.as_ns(), false, Location::caller()), future }
+    Timeout {
+        sleep: Sleep::new(deadline.as_ns(), false, Location::caller()),
+        future,
+    }
 }
 
 impl<F> Timeout<F> {

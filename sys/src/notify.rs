@@ -70,7 +70,9 @@ impl Notifier {
     pub fn notify(&self) -> io::Result<()> {
         // A write that was interrupted, or refused before it was made, did not happen (hz_a21).
         loop {
-            match crate::fault::check(crate::fault::Call::Notify, 8).and_then(|_| self.notify_once()) {
+            match crate::fault::check(crate::fault::Call::Notify, 8)
+                .and_then(|_| self.notify_once())
+            {
                 Err(error) if is_passing(&error) => {}
                 result => return result,
             }
@@ -96,5 +98,8 @@ impl Notifier {
 
 /// Whether trying again is all that is to be done.
 fn is_passing(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock)
+    matches!(
+        error.kind(),
+        io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock
+    )
 }

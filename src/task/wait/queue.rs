@@ -125,7 +125,10 @@ impl<T> WaitQueue<T> {
     }
 
     /// Hands `value` to whoever waits longest and wakes it; gives it back if nobody waits.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the primitives that come next"))]
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "for the primitives that come next")
+    )]
     pub(crate) fn give(&self, value: T) -> Result<(), T> {
         match self.pop() {
             Some(node) => {
@@ -157,7 +160,9 @@ impl<T> WaitQueue<T> {
         Self::deliver(first, make());
         // A nested call may take the marker out: then it has served all who stood before it.
         while marker.is_queued() {
-            let Some(node) = self.0.pop_front() else { return };
+            let Some(node) = self.0.pop_front() else {
+                return;
+            };
             if !ptr::eq(node.as_ptr(), &raw const *marker) {
                 // SAFETY: WAIT-4, it was linked until now.
                 if unsafe { node.as_ref() }.waiter.kind.get() != Kind::Marker {

@@ -97,7 +97,10 @@ pub(crate) struct TimerRings {
 
 impl TimerRings {
     pub(crate) fn new() -> TimerRings {
-        TimerRings { fresh: WaitRing::new(), never: WaitRing::new() }
+        TimerRings {
+            fresh: WaitRing::new(),
+            never: WaitRing::new(),
+        }
     }
 
     /// Links an armed node: to fire `ns` after the next turn if it is a delay, else at `ns`. `u64::MAX`
@@ -106,7 +109,11 @@ impl TimerRings {
     fn link(&self, node: Pin<&Waiter>, is_delay: bool, ns: u64) {
         node.set_word(ns);
         let is_never = ns == u64::MAX;
-        node.set_kind(if is_delay && !is_never { Kind::Delay } else { Kind::Timer });
+        node.set_kind(if is_delay && !is_never {
+            Kind::Delay
+        } else {
+            Kind::Timer
+        });
         let ring = if is_never { &self.never } else { &self.fresh };
         ring.push(node);
     }

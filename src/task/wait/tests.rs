@@ -22,7 +22,10 @@ struct Mailbox {
 
 impl Mailbox {
     fn new() -> Mailbox {
-        Mailbox { items: RefCell::default(), waiters: WaitQueue::new() }
+        Mailbox {
+            items: RefCell::default(),
+            waiters: WaitQueue::new(),
+        }
     }
 
     fn put(&self, item: u32) {
@@ -39,7 +42,10 @@ impl Mailbox {
 
     #[track_caller]
     fn take(&self) -> Take<'_> {
-        Take { mailbox: self, node: WaitNode::new(Kind::Read, Location::caller()) }
+        Take {
+            mailbox: self,
+            node: WaitNode::new(Kind::Read, Location::caller()),
+        }
     }
 }
 
@@ -65,7 +71,10 @@ impl Future for Take<'_> {
 impl Drop for Take<'_> {
     fn drop(&mut self) {
         let mailbox = self.mailbox;
-        if let Some(item) = mailbox.waiters.cancel(crate::pin::pinned_in_drop!(self, node)) {
+        if let Some(item) = mailbox
+            .waiters
+            .cancel(crate::pin::pinned_in_drop!(self, node))
+        {
             mailbox.put_back(item);
         }
     }
@@ -95,7 +104,10 @@ fn waiters_are_served_in_the_order_in_which_they_began_to_wait() {
         mailbox.put(item);
     }
     for (index, take) in takes.iter_mut().enumerate() {
-        assert_eq!(poll_once(take.as_mut(), Waker::noop()), Poll::Ready(index as u32));
+        assert_eq!(
+            poll_once(take.as_mut(), Waker::noop()),
+            Poll::Ready(index as u32)
+        );
     }
 }
 
@@ -120,7 +132,10 @@ fn hz_h09_only_the_last_waker_is_kept_and_the_earlier_one_is_dropped() {
     assert!(poll_once(take.as_mut(), &b.clone().into()).is_pending());
     assert_eq!(Arc::strong_count(&a), 1);
     mailbox.put(1);
-    assert_eq!((a.0.load(Ordering::Relaxed), b.0.load(Ordering::Relaxed)), (0, 1));
+    assert_eq!(
+        (a.0.load(Ordering::Relaxed), b.0.load(Ordering::Relaxed)),
+        (0, 1)
+    );
     assert_eq!(Arc::strong_count(&b), 1);
 }
 
@@ -248,7 +263,9 @@ fn hz_a11_a_waker_that_re_enters_its_primitive_from_clone_wake_and_drop_finds_it
     mailbox.put(1);
     drop(takes.pop());
     mailbox.put(2);
-    let polls = takes.iter_mut().map(|take| poll_once(take.as_mut(), &reentrant_waker()));
+    let polls = takes
+        .iter_mut()
+        .map(|take| poll_once(take.as_mut(), &reentrant_waker()));
     assert_eq!(polls.filter(Poll::is_ready).count(), 2);
     assert!(CALLS.with(Cell::get) >= 8);
     REENTER.with(|reenter| *reenter.borrow_mut() = None);
@@ -259,19 +276,28 @@ fn hz_a10_a_waker_that_panics_leaves_the_others_to_be_woken() {
     fn boom() -> ! {
         std::panic::resume_unwind(Box::new("a waker's own panic"))
     }
-    static VTABLE: RawWakerVTable =
-        RawWakerVTable::new(|data| RawWaker::new(data, &VTABLE), |_| boom(), |_| boom(), |_| ());
+    static VTABLE: RawWakerVTable = RawWakerVTable::new(
+        |data| RawWaker::new(data, &VTABLE),
+        |_| boom(),
+        |_| boom(),
+        |_| (),
+    );
     for bad in 0..5 {
         let queue = WaitQueue::<()>::new();
-        let mut nodes: Vec<_> =
-            (0..5).map(|_| Box::pin(WaitNode::new(Kind::Read, Location::caller()))).collect();
+        let mut nodes: Vec<_> = (0..5)
+            .map(|_| Box::pin(WaitNode::new(Kind::Read, Location::caller())))
+            .collect();
         let count = Arc::new(Count::default());
         for (index, node) in nodes.iter().enumerate() {
             let good: Waker = count.clone().into();
             // SAFETY: the functions ignore the data and may be called anywhere.
             let panics = unsafe { Waker::new(std::ptr::null(), &VTABLE) };
             let waker = if index == bad { panics } else { good };
-            assert!(queue.poll(node.as_ref(), &Context::from_waker(&waker), 0).is_pending());
+            assert!(
+                queue
+                    .poll(node.as_ref(), &Context::from_waker(&waker), 0)
+                    .is_pending()
+            );
         }
         queue.give_all(|| ());
         assert_eq!(count.0.load(Ordering::Relaxed), 4);
@@ -305,7 +331,11 @@ fn give_all_serves_those_who_wait_now_and_not_those_who_join_meanwhile() {
     mailbox.waiters.give_all(|| 1);
     assert_eq!(count.0.load(Ordering::Relaxed), 3);
     for _ in 0..3 {
-        assert_eq!(mailbox.waiters.give(9), Ok(()), "the three that joined still wait");
+        assert_eq!(
+            mailbox.waiters.give(9),
+            Ok(()),
+            "the three that joined still wait"
+        );
     }
     assert_eq!(mailbox.waiters.give(9), Err(9));
     REENTER.with(|reenter| *reenter.borrow_mut() = None);
