@@ -399,6 +399,9 @@ impl TaskRef {
         let header = self.header();
         let (layout, core) = (header.vtable.layout, header.core);
         let recycle = self.core().is_current();
+        // For loom: whatever the loop's thread did to the block happens before it is freed.
+        #[cfg(mainspring_loom)]
+        let _ = header.ready_next.get();
         // The last reference is gone (COUNT-3), and with it future and result (RAW-3: the loop's
         // reference covers the one, the handle's the other) and the joiner (`finish` or `detach`).
         // SAFETY: nobody else refers to the header, and the record is not used again.
