@@ -334,12 +334,12 @@ fn hz_c04_a_firehose_starves_nobody(on: On) {
     let runtime = on.runtime();
     let moved = Rc::new(Cell::new(0));
     let (hose, feeder) = UnixStream::pair().unwrap();
-    runtime.spawn(async move {
+    let _feeds = runtime.spawn(async move {
         let block = pattern(4096);
         while feeder.write_all(&block).await.is_ok() {}
     });
     let count = Rc::clone(&moved);
-    runtime.spawn(async move {
+    let _drinks = runtime.spawn(async move {
         let mut buf = [0; 4096];
         while let Ok(1..) = hose.read(&mut buf).await {
             count.set(count.get() + 1);
@@ -576,7 +576,7 @@ async fn lied_to() {
     let server = async {
         for _ in 0..5 {
             let (stream, _) = listener.accept().await.unwrap();
-            mainspring::spawn(async move {
+            let _detached = mainspring::spawn(async move {
                 let all = read_to_end(&stream, 3000).await;
                 stream.write_all(&all).await.unwrap();
             });

@@ -78,7 +78,7 @@ fn a_hundred_connections_are_accepted(on: On) {
         let server = async {
             for _ in 0..100 {
                 let (stream, _) = listener.accept().await.unwrap();
-                mainspring::spawn(async move {
+                let _detached = mainspring::spawn(async move {
                     let mut buf = [0; 8];
                     let count = stream.read(&mut buf).await.unwrap();
                     stream.write_all(&buf[..count]).await.unwrap();
