@@ -40,6 +40,7 @@ on_both! {
     hz_c01_a_storm_of_signals_is_not_noticed,
     hz_c02_no_close_under_signals_hits_anybody_else,
     hz_c04_a_firehose_starves_nobody,
+    hz_c04_who_only_asks_starves_nobody,
     hz_c05_what_was_sent_before_the_close_is_read_before_the_end,
     hz_c06_a_report_at_any_step_is_not_lost,
     hz_c07_every_operation_wakes_after_it_would_have_blocked,
@@ -368,6 +369,28 @@ fn hz_c04_a_firehose_starves_nobody(on: On) {
     );
     assert!(polls <= 128 + 6 * 4, "{polls}");
     assert!(moved.get() > before, "the firehose goes on too");
+}
+
+fn hz_c04_who_only_asks_starves_nobody(on: On) {
+    on.run(async {
+        let (near, mut far) = std::os::unix::net::UnixStream::pair().unwrap();
+        far.write_all(b"!").unwrap();
+        let near = AsyncFd::new(near).unwrap();
+        let is_over = Rc::new(Cell::new(false));
+        let seen = Rc::clone(&is_over);
+        let asker = mainspring::spawn(async move {
+            for _ in 0..100_000 {
+                near.readable().await.unwrap();
+                if seen.get() {
+                    return;
+                }
+            }
+            panic!("nobody else came to run");
+        });
+        turns(4).await;
+        is_over.set(true);
+        asker.await.unwrap();
+    });
 }
 
 fn hz_c05_what_was_sent_before_the_close_is_read_before_the_end(on: On) {
