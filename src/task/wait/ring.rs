@@ -133,19 +133,20 @@ impl Waiter {
     }
 
     /// A timer that somebody waits for gets a new deadline and keeps its waker; one that fired, or was
-    /// never armed, is as new. Where its loop is not the one that is entered, its task is woken instead,
-    /// to arm it anew.
+    /// never armed, is as new. Where its task's loop is not the one that is entered, the task is woken
+    /// instead, to arm it anew. (A foreign waker names no loop, so there the one that is entered is it.)
     pub(crate) fn rearm_timer(self: Pin<&Self>, is_delay: bool, ns: u64) {
         if !self.is_linked() {
             return self.disarm();
         }
         Ring::unlink(self);
-        let is_relinked = Core::with_current(|core| match (core, self.bare_task()) {
-            (Some(core), Some(task)) if std::ptr::eq(core, task.core()) => {
+        let is_relinked = Core::with_current(|core| {
+            let Some(core) = core else { return false };
+            let is_ours = self.bare_task().is_none_or(|task| std::ptr::eq(core, task.core()));
+            if is_ours {
                 core.timers.link(self, is_delay, ns);
-                true
             }
-            _ => false,
+            is_ours
         });
         if !is_relinked {
             self.take_wakeup().wake();
