@@ -153,7 +153,7 @@ impl EventLoop {
     ///
     /// # Errors
     /// What the selector says of its wait.
-    pub(crate) fn tick(&self, may_block: impl Fn() -> bool) -> io::Result<TickStats> {
+    pub(crate) fn tick(&self, may_block: impl Fn(&TickStats) -> bool) -> io::Result<TickStats> {
         let mut stats = TickStats::default();
         // 1. Collect remote wakes: what other threads woke joins the ready queue.
         self.core.collect_remote_wakes();
@@ -164,7 +164,7 @@ impl EventLoop {
             // 3. Expire timers: read the clock once; timers that are due wake their tasks.
             let now = self.expire_timers(&mut stats);
             // 4. Select: ask the OS; sleep until the next deadline only if nothing is ready.
-            self.select(may_block(), now, &mut stats)?;
+            self.select(may_block(&stats), now, &mut stats)?;
         }
         Ok(stats)
     }

@@ -215,7 +215,7 @@ impl Runtime {
         let entered = context::enter(event_loop, "Runtime::block_on");
         let _main = event_loop.begin_main();
         let result = join::run_main(event_loop.core(), future, meta, |is_wanted| {
-            event_loop.tick(is_wanted).map(drop)
+            event_loop.tick(|_| is_wanted()).map(drop)
         });
         drop(entered);
         result
@@ -247,8 +247,8 @@ impl Runtime {
         self.tick_by(false)
     }
 
-    /// As [`Runtime::tick`], but sleeps until something happens if nothing is ready: for ever, if
-    /// nothing ever does.
+    /// As [`Runtime::tick`], but if there was no task to poll it sleeps until something happens: for
+    /// ever, if nothing ever does. After a tick that polled, look whether to go on before the next.
     ///
     /// # Errors
     /// What the selector says of its wait.
@@ -264,7 +264,9 @@ impl Runtime {
     fn tick_by(&self, may_block: bool) -> io::Result<TickStats> {
         let _entered = context::enter(&self.event_loop, "Runtime::tick");
         self.event_loop.end_rest();
-        let stats = self.event_loop.tick(|| may_block)?;
+        let stats = self
+            .event_loop
+            .tick(|stats| may_block && stats.polls == 0)?;
         self.event_loop.rest()?;
         Ok(stats)
     }
@@ -359,7 +361,7 @@ impl Runtime {
         let limit = crate::spawn(crate::time::sleep(limit));
         let is_wanted = || event_loop.core().task_count() > 1 && !limit.is_finished();
         while is_wanted() {
-            event_loop.tick(is_wanted)?;
+            event_loop.tick(|_| is_wanted())?;
         }
         Ok(!limit.is_finished())
     }

@@ -142,7 +142,9 @@ impl Waiter {
         Ring::unlink(self);
         let is_relinked = Core::with_current(|core| {
             let Some(core) = core else { return false };
-            let is_ours = self.bare_task().is_none_or(|task| std::ptr::eq(core, task.core()));
+            let is_ours = self
+                .bare_task()
+                .is_none_or(|task| std::ptr::eq(core, task.core()));
             if is_ours {
                 core.timers.link(self, is_delay, ns);
             }
