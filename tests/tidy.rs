@@ -28,10 +28,6 @@ mod unsafety;
 
 use tree::{Complaint, tree};
 
-/// Whether a file that a rule needs must exist. While this is `false`, a rule whose file is missing
-/// (not yet written) has nothing to say; with `true` the missing file is itself the complaint.
-const STRICT: bool = false;
-
 /// Fails with every complaint on a line of its own.
 #[track_caller]
 fn settle(complaints: Vec<Complaint>) {

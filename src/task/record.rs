@@ -102,7 +102,8 @@ mod imp {
 
     impl Record {
         #[inline]
-        pub(crate) fn new(_meta: SpawnMeta) -> Record {
+        pub(crate) fn new(meta: SpawnMeta) -> Record {
+            drop((meta.name, meta.location));
             Record
         }
 

@@ -2,7 +2,7 @@
 //!
 //! *Role.* The network types of `mainspring` are made of these functions over [`&Fd`](Fd). None of
 //! them waits: a call that can't go on says `WouldBlock`, and the reactor takes over. Bytes are moved
-//! by [`recv`], [`send`], [`read`] and [`write`], which live in `socket/transfer.rs`.
+//! by [`recv`], [`send`], [`read`] and [`write()`], which live in `socket/transfer.rs`.
 //!
 //! *Model.* One function is one system call, and beside it only what the call's own traps demand:
 //!

@@ -119,7 +119,7 @@ impl Tree {
             .collect()
     }
 
-    /// Puts a rule to one file that it needs; see [`crate::STRICT`] for a file that is missing.
+    /// Puts a rule to one file that it needs; a file that is missing is a complaint.
     pub(crate) fn with(
         &self,
         path: &str,
@@ -139,11 +139,7 @@ impl Tree {
                 text,
             });
         }
-        if crate::STRICT {
-            vec![Complaint::new(path, 1, "is missing; a rule needs it")]
-        } else {
-            Vec::new()
-        }
+        vec![Complaint::new(path, 1, "is missing; a rule needs it")]
     }
 
     /// The paths that exist.
