@@ -322,12 +322,11 @@ impl EventLoop {
             })
     }
 
-    /// Whether the loop can never go on: nothing is ready, no timer is finite, nobody waits for a
+    /// Whether a loop without a finite timer can never go on: nothing is ready, nobody waits for a
     /// source, no handle and no unknown waker exists. Any doubt says no.
-    pub(crate) fn is_deadlocked(&self) -> bool {
+    fn is_deadlocked(&self) -> bool {
         self.core.ready.is_empty()
             && self.after_turn.is_empty()
-            && self.timers.next_deadline(&self.core.timers).is_none()
             && !self.reactor.has_waiters()
             && self.core.nobody_can_wake()
     }

@@ -226,9 +226,11 @@ impl Source {
             if side.is_ready.get() {
                 return Poll::Ready(Ok(()));
             }
-            if let Err(error) = self.arm(direction, fd, node, find) {
-                let _ = side.waiters.cancel(node);
-                return Poll::Ready(Err(error));
+            if !self.is_armed(direction) {
+                if let Err(error) = self.arm(direction, fd, node, find) {
+                    let _ = side.waiters.cancel(node);
+                    return Poll::Ready(Err(error));
+                }
             }
             // Woken, but somebody else was quicker: wait again, at the back.
             ready!(side.waiters.poll(node, cx, fd.as_raw_fd() as u64));
@@ -242,8 +244,17 @@ impl Source {
         let _ = self.side(direction).waiters.cancel(node);
     }
 
-    /// Makes sure that the kernel will report `direction`.
+    /// Whether the kernel will report `direction` without being asked again: one registration for life.
     #[inline]
+    fn is_armed(&self, direction: Direction) -> bool {
+        self.state.get() == Registration::Live
+            && self.is_edge.get()
+            && direction != Direction::Priority
+            && !self.is_elsewhere()
+    }
+
+    /// Makes sure that the kernel will report `direction`.
+    #[inline(never)]
     fn arm(
         self: &Rc<Self>,
         direction: Direction,
@@ -256,9 +267,6 @@ impl Source {
                 if self.is_elsewhere() {
                     let _ = self.side(direction).waiters.cancel(node);
                     return self.migrate(direction, fd, find);
-                }
-                if self.is_edge.get() && direction != Direction::Priority {
-                    return Ok(());
                 }
                 let home = self.home.borrow();
                 let home = home.as_ref().ok_or_else(loop_is_gone)?;
@@ -364,13 +372,21 @@ impl Source {
         if ready.intersects(RARE) {
             self.note_rare(ready);
         }
-        for (side, bit) in self.sides.iter().zip([Ready::READABLE, Ready::WRITABLE]) {
-            if ready.contains(bit) {
-                side.is_ready.set(true);
-                side.is_assumed.set(false);
-                side.waiters.give_all(|| ());
-            }
+        if ready.contains(Ready::READABLE) {
+            self.report(Direction::Read);
         }
+        if ready.contains(Ready::WRITABLE) {
+            self.report(Direction::Write);
+        }
+    }
+
+    /// The kernel says that `direction` is ready: an operation may be tried, and who waits is woken.
+    #[inline]
+    fn report(&self, direction: Direction) {
+        let side = self.side(direction);
+        side.is_ready.set(true);
+        side.is_assumed.set(false);
+        side.waiters.give_all(|| ());
     }
 
     /// A direction that is closed is ready, too: the operation will tell how. Urgent data is noted for
@@ -415,6 +431,8 @@ pub(crate) struct Reactor {
     forgets_on_close: bool,
     /// The loop has ended: whoever still runs (a waker, a destructor) can't register any more.
     is_closed: Cell<bool>,
+    /// A source that was waited for when somebody last asked.
+    last_waited: Cell<Option<Key>>,
 }
 
 impl Reactor {
@@ -425,6 +443,7 @@ impl Reactor {
             is_closed: Cell::new(false),
             selector: RefCell::new(selector),
             events: RefCell::new(Events::with_capacity(event_capacity)),
+            last_waited: Cell::new(None),
             sources: RefCell::new(Slab::new()),
         }
     }
@@ -440,12 +459,17 @@ impl Reactor {
         self.sources.borrow().is_empty()
     }
 
-    /// Whether anybody waits for a source. O(sources), asked only before a sleep without end.
+    /// Whether anybody waits for a source. Asked before each sleep without end: the source that was
+    /// waited for last time is looked at first (a server's listener, say), else all of them.
     pub(crate) fn has_waiters(&self) -> bool {
-        self.sources
-            .borrow()
-            .iter()
-            .any(|(_, source)| source.has_waiters())
+        let sources = self.sources.borrow();
+        let last = self.last_waited.get().and_then(|key| sources.get(key));
+        if last.is_some_and(|source| source.has_waiters()) {
+            return true;
+        }
+        let waited = sources.iter().find(|(_, source)| source.has_waiters());
+        self.last_waited.set(waited.map(|(key, _)| key));
+        self.last_waited.get().is_some()
     }
 
     fn add(

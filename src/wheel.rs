@@ -109,6 +109,8 @@ pub(crate) struct Wheel<N: Timed> {
     has_overdue: Cell<bool>,
     /// Per level, a bit for each slot that may hold timers (WHEEL-3).
     occupied: [Cell<u64>; LEVEL_COUNT],
+    /// A bit for each level that may hold timers, so that an empty wheel is told from one word.
+    levels: Cell<u8>,
     slots: Pin<Box<[Ring<N>; SLOT_COUNT]>>,
 }
 
@@ -119,6 +121,7 @@ impl<N: Timed> Wheel<N> {
             now_ns: Cell::new(now_ns),
             has_overdue: Cell::new(false),
             occupied: [const { Cell::new(0) }; LEVEL_COUNT],
+            levels: Cell::new(0),
             slots: Box::pin([const { Ring::new() }; SLOT_COUNT]),
         }
     }
@@ -162,8 +165,7 @@ impl<N: Timed> Wheel<N> {
     /// | more, on a higher level | the first nanosecond of the slot: it must be cascaded |
     /// | more, one of them overdue when inserted | the latest `now`: that is, at once |
     pub(crate) fn next_deadline_ns(&self) -> Option<u64> {
-        let level = (0..LEVEL_COUNT).find(|&level| self.first_occupied(level).is_some())?;
-        let digit = self.first_occupied(level)?;
+        let (level, digit) = self.first_slot()?;
         if let Some(earliest_ns) = self.earliest_of_few(self.slot(level, digit)) {
             return Some(earliest_ns);
         }
@@ -180,7 +182,7 @@ impl<N: Timed> Wheel<N> {
 
     /// Whether no timer is armed.
     pub(crate) fn is_empty(&self) -> bool {
-        (0..LEVEL_COUNT).all(|level| self.first_occupied(level).is_none())
+        self.first_slot().is_none()
     }
 
     /// The step of the latest `now`.
@@ -201,6 +203,21 @@ impl<N: Timed> Wheel<N> {
         self.slot(level, digit).push_back(node);
         let occupied = &self.occupied[level];
         occupied.set(occupied.get() | 1 << digit);
+        self.levels.set(self.levels.get() | 1 << level);
+    }
+
+    /// The level and the digit of the slot that holds the earliest timers. Clears the bits of levels
+    /// that hold none any more.
+    #[inline]
+    fn first_slot(&self) -> Option<(usize, u64)> {
+        while self.levels.get() != 0 {
+            let level = self.levels.get().trailing_zeros() as usize;
+            if let Some(digit) = self.first_occupied(level) {
+                return Some((level, digit));
+            }
+            self.levels.set(self.levels.get() & !(1 << level));
+        }
+        None
     }
 
     /// The lowest slot on `level` that holds timers. Clears the bits of slots that hold none any more.
