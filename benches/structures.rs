@@ -30,8 +30,8 @@ mod sources {
 
 const NODE_COUNT: usize = 1_000;
 const MILLISECOND_NS: u64 = 1_000_000;
-/// Deadlines of 100 000 sleeps over one second, as in the cell timer-fire.
-const SPREAD_COUNT: usize = 100_000;
+/// How many timers stand in the wheel at once, their deadlines spread over one second.
+const SPREAD_COUNTS: [usize; 4] = [1_000, 10_000, 100_000, 1_000_000];
 
 struct Node {
     deadline_ns: Cell<u64>,
@@ -114,18 +114,19 @@ fn wheel_cells(criterion: &mut Criterion) {
             }
         });
     });
-    group.throughput(Throughput::Elements(SPREAD_COUNT as u64));
-    let spread = nodes(SPREAD_COUNT, 1_000 * MILLISECOND_NS);
-    group.bench_function(
-        "insert 100 000 over 1 s, advance to each deadline",
-        |bencher| {
+    for count in SPREAD_COUNTS {
+        group.throughput(Throughput::Elements(count as u64));
+        group.sample_size(if count > 100_000 { 10 } else { 50 });
+        let spread = nodes(count, 1_000 * MILLISECOND_NS);
+        let name = format!("insert {count} over 1 s, advance to each deadline");
+        group.bench_function(name, |bencher| {
             bencher.iter_batched(
                 || Wheel::new(0),
                 |wheel| fire_all(&wheel, &spread),
                 BatchSize::PerIteration,
             );
-        },
-    );
+        });
+    }
     group.finish();
 }
 
