@@ -33,8 +33,10 @@ fn build(profile: &Path) {
     let above = profile
         .parent()
         .expect("a profile's folder lies in another");
-    // Cargo puts this file into the target folder, not into that of a triple.
-    let has_triple = !above.join("CACHEDIR.TAG").exists();
+    // `x86_64-unknown-linux-gnu`, and not `target` or `poll`.
+    let has_triple = above
+        .file_name()
+        .is_some_and(|name| name.to_string_lossy().matches('-').count() >= 2);
     let target_folder = if has_triple {
         above.parent().unwrap_or(above)
     } else {

@@ -433,7 +433,7 @@ fn hz_d04_what_is_dropped_while_it_waits_leaks_no_descriptor(on: On) {
         let full = rustix::net::socket_with(
             rustix::net::AddressFamily::INET,
             rustix::net::SocketType::STREAM,
-            rustix::net::SocketFlags::CLOEXEC,
+            rustix::net::SocketFlags::empty(),
             None,
         );
         let full = full.unwrap();
@@ -489,7 +489,7 @@ fn a_unix_pair_carries_bytes_and_ends(on: On) {
 
 fn any_descriptor_can_be_awaited(on: On) {
     on.sim(async {
-        let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::NONBLOCK).unwrap();
+        let (reader, writer) = rig::nonblocking_pipe();
         let (reader, writer) = (AsyncFd::new(reader).unwrap(), AsyncFd::new(writer).unwrap());
         let sent = pattern(MIB);
         let write = async {

@@ -8,7 +8,7 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, RawFd};
+use std::os::fd::{AsFd, OwnedFd, RawFd};
 use std::pin::pin;
 use std::process::Command;
 use std::task::Poll;
@@ -223,4 +223,13 @@ pub(crate) async fn both<A: Future, B: Future>(first: A, second: B) -> (A::Outpu
     })
     .await;
     (one.unwrap(), other.unwrap())
+}
+
+/// A pipe whose ends never block; the flags come after, because macOS can't set them at birth.
+pub fn nonblocking_pipe() -> (OwnedFd, OwnedFd) {
+    let (reader, writer) = rustix::pipe::pipe().unwrap();
+    for end in [&reader, &writer] {
+        rustix::io::ioctl_fionbio(end, true).unwrap();
+    }
+    (reader, writer)
 }
