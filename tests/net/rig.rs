@@ -226,7 +226,7 @@ pub(crate) async fn both<A: Future, B: Future>(first: A, second: B) -> (A::Outpu
 }
 
 /// A pipe whose ends never block; the flags come after, because macOS can't set them at birth.
-pub fn nonblocking_pipe() -> (OwnedFd, OwnedFd) {
+pub(crate) fn nonblocking_pipe() -> (OwnedFd, OwnedFd) {
     let (reader, writer) = rustix::pipe::pipe().unwrap();
     for end in [&reader, &writer] {
         rustix::io::ioctl_fionbio(end, true).unwrap();
