@@ -1,32 +1,41 @@
-//! Memory for task blocks: one allocation per task, recycled by size.
+//! Memory for task blocks: one piece per task, recycled by size.
 //!
 //! *Role.* [`super::raw`] takes a block here per spawn and gives it back with the last reference.
 //!
-//! *Model.* Blocks up to 1 KiB are rounded up to one of 64 classes, 16 bytes apart, and come from
-//! the class's free list if it has one:
+//! *Model.* A block of up to 1008 bytes belongs to one of 63 classes, 16 bytes apart. It comes from the
+//! class's free list, else it is cut from the class's chunk: 32 KiB, aligned to their size, so that the
+//! chunk of a block is found by clearing the low bits of its address.
 //!
 //! ```text
-//!   class  0    1    …   8         63                  a free block, its first word the link:
-//!          │    │        │          │                  ┌──────┬─────────────────────┐
-//!          ▼    ▼        ▼          ▼                  │ next │ (old bytes)         │
-//!         16   32       144        1024 bytes          └──────┴─────────────────────┘
+//!   class  0    1    …   8         62            a chunk of class 8, 144 bytes a block:
+//!          │    │        │          │            ┌──────┬───────┬───────┬──────┬───────────┐
+//!          ▼    ▼        ▼          ▼            │ live │ block │ block │  …   │ not cut   │
+//!         16   32       144        1008 bytes    └──────┴───────┴───────┴──────┴───────────┘
+//!          free lists, linked through the         16 bytes                       ▲ next
+//!          first word of each free block
 //! ```
 //!
-//! Every block is an allocation of its own from the global allocator, never a piece of a slab: so
-//! whichever thread drops the last reference may free it there and then. Only the loop's thread
-//! recycles. Before the loop sleeps it returns what is above [`KEEP_BYTES`] (hz_h11).
+//! A chunk counts the blocks that have not come back for good. Any thread may give one back
+//! ([`free`]): the last one frees the chunk. Only the loop's thread recycles ([`FreeLists::put`]). Before
+//! the loop sleeps it gives back what is above [`KEEP_BYTES`], so a burst does not keep its memory
+//! (hz_h11).
 //!
 //! # Invariants
 //!
-//! - **BLOCK-1** A block in a free list has its class's layout and nobody else's pointer leads to it.
-//! - **BLOCK-2** The lists are touched by the loop's thread alone.
+//! - **BLOCK-1** A block in a free list has its class's size, and nobody else's pointer leads to it.
+//! - **BLOCK-2** The lists, and the cutting of chunks, are the loop's thread's alone.
+//! - **BLOCK-3** A chunk's count is the number of its blocks that were not given to [`give_back`]: those
+//!   in use, in a free list, or not cut yet. It never rises, and whoever makes it 0 frees the chunk.
 //!
-//! *Cost.* O(1). Recycled: a pop. Measured by a prototype: 256 against 596 instructions per spawn.
+//! *Cost.* O(1). Recycled: a pop. Cut: an addition, and one allocation per 32 KiB.
 //!
-//! *Why not cache-line alignment.* An aligned allocation of 128 bytes costs fourteen times a plain
-//! one, and the block grows by a third.
+//! *Why not one allocation each.* The system allocator takes 310 instructions for one block in and out,
+//! as many as all the rest of a task's life; a million tasks at once showed it. *Why not cache-line
+//! alignment.* An aligned allocation of 128 bytes costs fourteen times a plain one, and the block grows
+//! by a third.
 //!
-//! With `--cfg mainspring_malloc` nothing is recycled, so that a sanitizer sees every block's end.
+//! With `--cfg mainspring_malloc` each block is an allocation of its own and nothing is recycled, so that
+//! a sanitizer sees every block's end.
 #![expect(
     unsafe_code,
     reason = "allocation by layout, and the link inside a free block"
@@ -35,66 +44,100 @@
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::cell::Cell;
 use std::ptr::{self, NonNull};
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::AcqRel;
 
-/// Classes are this far apart, and blocks aligned to it.
+/// Classes are this far apart, blocks aligned to it, and a chunk's count has so much room.
 const GRANULE: usize = 16;
-/// Classes 0 to 62 are 16 to 1008 bytes; larger blocks are not recycled.
+/// Classes 0 to 62 are 16 to 1008 bytes.
 const CLASS_COUNT: usize = 63;
-/// The class of a block that is not recycled.
-const UNCLASSED: u8 = u8::MAX;
+/// Blocks are cut from pieces of this size and alignment: 227 small tasks.
+const CHUNK_BYTES: usize = 32 * 1024;
 /// What the free lists may hold while the loop sleeps: about 1800 small tasks.
 const KEEP_BYTES: usize = 256 * 1024;
 
-/// How a block was allocated; kept in its header, so that any thread can free it.
+const CHUNK_LAYOUT: Layout = match Layout::from_size_align(CHUNK_BYTES, CHUNK_BYTES) {
+    Ok(layout) => layout,
+    Err(_) => panic!("the size is a power of two"),
+};
+
+/// Where a block comes from; kept in its header, so that any thread can give it back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SizeClass(u8);
 
 impl SizeClass {
+    /// An allocation of its own.
+    pub(crate) const NONE: SizeClass = SizeClass(u8::MAX);
+
     /// The class for blocks of `layout`. Constant for each type of task.
     #[inline]
-    pub(crate) const fn of(layout: Layout) -> SizeClass {
+    const fn of(layout: Layout) -> SizeClass {
         let class = layout.size().saturating_sub(1) / GRANULE;
-        if cfg!(any(mainspring_malloc, mainspring_loom))
-            || layout.align() > GRANULE
-            || class >= CLASS_COUNT
-        {
-            SizeClass(UNCLASSED)
+        let is_plain = cfg!(any(mainspring_malloc, mainspring_loom));
+        if is_plain || layout.align() > GRANULE || class >= CLASS_COUNT {
+            SizeClass::NONE
         } else {
             SizeClass(class as u8)
         }
     }
 
-    /// The layout a block of this class really has; `layout` itself if it is not recycled.
+    /// The bytes of a block of this class, which is not [`SizeClass::NONE`].
     #[inline]
-    const fn rounded(self, layout: Layout) -> Layout {
-        if self.0 == UNCLASSED {
-            return layout;
-        }
-        match Layout::from_size_align((self.0 as usize + 1) * GRANULE, GRANULE) {
-            Ok(layout) => layout,
-            Err(_) => unreachable!(),
-        }
+    const fn bytes(self) -> usize {
+        (self.0 as usize + 1) * GRANULE
     }
 }
 
-/// A new block for `layout`, from the global allocator.
+/// A new block of its own for `layout`, of class [`SizeClass::NONE`]; on any thread.
 pub(crate) fn allocate(layout: Layout) -> NonNull<u8> {
-    let layout = SizeClass::of(layout).rounded(layout);
     assert!(layout.size() > 0);
     // SAFETY: the size is not zero, checked above.
     let block = unsafe { alloc(layout) };
     NonNull::new(block).unwrap_or_else(|| handle_alloc_error(layout))
 }
 
-/// Gives a block back to the global allocator, on any thread.
+/// Gives a block back for good, on any thread.
 ///
 /// # Safety
-/// `block` came from [`allocate`] or [`FreeLists::take`] with this `layout`, and nothing refers to
-/// it any more.
-pub(crate) unsafe fn free(block: NonNull<u8>, layout: Layout) {
-    let layout = SizeClass::of(layout).rounded(layout);
-    // SAFETY: the caller's promise; `rounded` gives the same layout as at allocation.
-    unsafe { dealloc(block.as_ptr(), layout) }
+/// `block` came from [`allocate`] or [`FreeLists::take`] with this `layout` and `class`, and nothing
+/// refers to it any more.
+pub(crate) unsafe fn free(block: NonNull<u8>, class: SizeClass, layout: Layout) {
+    if class == SizeClass::NONE {
+        // SAFETY: the caller's promise: an allocation of its own, with this layout.
+        unsafe { dealloc(block.as_ptr(), layout) }
+    } else {
+        // SAFETY: the caller's promise: a block that was cut from a chunk.
+        unsafe { give_back(chunk_of(block), 1) }
+    }
+}
+
+/// What a chunk begins with.
+#[repr(C)]
+struct Chunk {
+    live: AtomicUsize,
+}
+
+/// The chunk that a block was cut from.
+fn chunk_of(block: NonNull<u8>) -> NonNull<Chunk> {
+    let chunk = block
+        .as_ptr()
+        .map_addr(|address| address & !(CHUNK_BYTES - 1));
+    // SAFETY: a chunk's address is not null, and blocks lie behind it in the same allocation.
+    unsafe { NonNull::new_unchecked(chunk.cast()) }
+}
+
+/// `count` blocks of `chunk` will not be used any more; with the last one the chunk goes.
+///
+/// # Safety
+/// BLOCK-3: nothing refers to those blocks, and they are given back once.
+unsafe fn give_back(chunk: NonNull<Chunk>, count: usize) {
+    // SAFETY: BLOCK-3, the blocks that come back now are still counted, so the chunk is there. The
+    // release half shows their last use to whoever frees the chunk, whose acquire half takes it.
+    let live = unsafe { chunk.as_ref() }.live.fetch_sub(count, AcqRel);
+    if live == count {
+        // SAFETY: BLOCK-3, that was the last; the chunk was allocated with this layout.
+        unsafe { dealloc(chunk.as_ptr().cast(), CHUNK_LAYOUT) }
+    }
 }
 
 /// The first word of a free block.
@@ -102,36 +145,78 @@ struct FreeBlock {
     next: *mut FreeBlock,
 }
 
-/// A loop's free blocks, by class.
+/// The part of a chunk that was not cut yet.
+struct Uncut {
+    next: Cell<*mut u8>,
+    left: Cell<usize>,
+}
+
+/// A loop's free blocks, by class, and the chunks that it cuts.
 pub(crate) struct FreeLists {
     heads: [Cell<*mut FreeBlock>; CLASS_COUNT],
-    /// Sum over all lists.
+    chunks: [Uncut; CLASS_COUNT],
+    /// The bytes of all free blocks, those not cut yet left out.
     bytes: Cell<usize>,
 }
 
 impl FreeLists {
     pub(crate) fn new() -> FreeLists {
+        let uncut = || Uncut {
+            next: Cell::new(ptr::null_mut()),
+            left: Cell::new(0),
+        };
         FreeLists {
             heads: [const { Cell::new(ptr::null_mut()) }; CLASS_COUNT],
+            chunks: std::array::from_fn(|_| uncut()),
             bytes: Cell::new(0),
         }
     }
 
-    /// A block for `layout`, recycled if there is one.
+    /// A block for `layout`, and the class to give it back by.
     #[inline]
-    pub(crate) fn take(&self, layout: Layout) -> NonNull<u8> {
+    pub(crate) fn take(&self, layout: Layout) -> (NonNull<u8>, SizeClass) {
         let class = SizeClass::of(layout);
-        if class.0 != UNCLASSED {
-            let list = &self.heads[class.0 as usize];
-            if let Some(block) = NonNull::new(list.get()) {
+        if class == SizeClass::NONE {
+            return (allocate(layout), class);
+        }
+        let list = &self.heads[class.0 as usize];
+        let block = match NonNull::new(list.get()) {
+            Some(block) => {
                 // SAFETY: BLOCK-1, a block in the list begins with its link.
                 list.set(unsafe { block.as_ref().next });
-                self.bytes
-                    .set(self.bytes.get() - class.rounded(layout).size());
-                return block.cast();
+                self.bytes.set(self.bytes.get() - class.bytes());
+                block.cast()
             }
+            None => self.cut(class),
+        };
+        (block, class)
+    }
+
+    /// The next block of the class's chunk, which is a new one if nothing is left.
+    fn cut(&self, class: SizeClass) -> NonNull<u8> {
+        let chunk = &self.chunks[class.0 as usize];
+        if chunk.left.get() == 0 {
+            Self::start_chunk(chunk, class);
         }
-        allocate(layout)
+        let block = chunk.next.get();
+        chunk.left.set(chunk.left.get() - 1);
+        chunk.next.set(block.wrapping_add(class.bytes()));
+        // SAFETY: `start_chunk` saw to it that a block is left there.
+        unsafe { NonNull::new_unchecked(block) }
+    }
+
+    #[cold]
+    fn start_chunk(uncut: &Uncut, class: SizeClass) {
+        let start = allocate(CHUNK_LAYOUT);
+        let count = (CHUNK_BYTES - GRANULE) / class.bytes();
+        // SAFETY: the chunk is new, and aligned for more than its head.
+        unsafe {
+            start.cast().write(Chunk {
+                live: AtomicUsize::new(count),
+            })
+        };
+        uncut.next.set(start.as_ptr().wrapping_add(GRANULE));
+        uncut.left.set(count);
     }
 
     /// Keeps a block for the next task of its class, or frees it if it has none.
@@ -139,22 +224,20 @@ impl FreeLists {
     /// # Safety
     /// As for [`free`]; and on the loop's thread (BLOCK-2).
     #[inline]
-    pub(crate) unsafe fn put(&self, block: NonNull<u8>, layout: Layout) {
-        let class = SizeClass::of(layout);
-        if class.0 == UNCLASSED {
+    pub(crate) unsafe fn put(&self, block: NonNull<u8>, class: SizeClass, layout: Layout) {
+        if class == SizeClass::NONE {
             // SAFETY: the caller's promise.
-            return unsafe { free(block, layout) };
+            return unsafe { free(block, class, layout) };
         }
         let list = &self.heads[class.0 as usize];
         let block = block.cast::<FreeBlock>();
         // SAFETY: nothing else refers to the block, and it is at least 16 bytes, 16-aligned.
         unsafe { block.write(FreeBlock { next: list.get() }) };
         list.set(block.as_ptr());
-        self.bytes
-            .set(self.bytes.get() + class.rounded(layout).size());
+        self.bytes.set(self.bytes.get() + class.bytes());
     }
 
-    /// Frees blocks until at most [`KEEP_BYTES`] are kept; called before the loop sleeps.
+    /// Gives blocks back until at most [`KEEP_BYTES`] are kept; called before the loop sleeps.
     #[inline]
     pub(crate) fn trim(&self) {
         if self.bytes.get() > KEEP_BYTES {
@@ -165,19 +248,16 @@ impl FreeLists {
     #[cold]
     fn shrink_to(&self, most: usize) {
         for (class, list) in self.heads.iter().enumerate() {
-            let size = (class + 1) * GRANULE;
+            let bytes = SizeClass(class as u8).bytes();
             while self.bytes.get() > most {
                 let Some(block) = NonNull::new(list.get()) else {
                     break;
                 };
-                // SAFETY: BLOCK-1.
+                // SAFETY: BLOCK-1, a block in the list begins with its link.
                 list.set(unsafe { block.as_ref().next });
-                self.bytes.set(self.bytes.get() - size);
-                let Ok(layout) = Layout::from_size_align(size, GRANULE) else {
-                    unreachable!()
-                };
-                // SAFETY: BLOCK-1: it has this layout, and just left its list.
-                unsafe { dealloc(block.as_ptr().cast(), layout) };
+                self.bytes.set(self.bytes.get() - bytes);
+                // SAFETY: BLOCK-1, it was cut from a chunk, and just left its list.
+                unsafe { give_back(chunk_of(block.cast()), 1) };
             }
         }
     }
@@ -186,6 +266,24 @@ impl FreeLists {
 impl Drop for FreeLists {
     fn drop(&mut self) {
         self.shrink_to(0);
+        for uncut in &self.chunks {
+            if let (Some(block), left @ 1..) = (NonNull::new(uncut.next.get()), uncut.left.get()) {
+                // SAFETY: BLOCK-3, nobody was given the blocks that were not cut.
+                unsafe { give_back(chunk_of(block), left) };
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+impl FreeLists {
+    /// How many blocks of `block`'s chunk are not given back.
+    #[cfg(not(any(mainspring_loom, mainspring_malloc)))]
+    fn live_beside(block: NonNull<u8>) -> usize {
+        // SAFETY: the caller's block keeps its chunk.
+        unsafe { chunk_of(block).as_ref() }
+            .live
+            .load(std::sync::atomic::Ordering::Acquire)
     }
 }
 
@@ -200,22 +298,22 @@ mod tests {
     #[test]
     fn a_block_comes_back_for_the_next_task_of_its_class() {
         let lists = FreeLists::new();
-        let first = lists.take(layout(136));
+        let (first, class) = lists.take(layout(136));
         // SAFETY: just taken, nobody else has it.
-        unsafe { lists.put(first, layout(136)) };
-        let second = lists.take(layout(144));
+        unsafe { lists.put(first, class, layout(136)) };
+        let (second, class) = lists.take(layout(144));
         assert_eq!(first, second, "136 and 144 bytes share a class");
         // SAFETY: just taken, nobody else has it.
-        unsafe { free(second, layout(144)) };
+        unsafe { free(second, class, layout(144)) };
     }
 
     #[test]
     fn hz_h11_what_a_burst_left_is_returned_before_the_loop_sleeps() {
         let lists = FreeLists::new();
         let blocks: Vec<_> = (0..10_000).map(|_| lists.take(layout(144))).collect();
-        for block in blocks {
+        for &(block, class) in &blocks {
             // SAFETY: taken above, used by nobody.
-            unsafe { lists.put(block, layout(144)) };
+            unsafe { lists.put(block, class, layout(144)) };
         }
         assert_eq!(lists.bytes.get(), 1_440_000);
         lists.trim();
@@ -223,13 +321,57 @@ mod tests {
     }
 
     #[test]
-    fn odd_alignments_and_large_blocks_are_not_recycled() {
-        assert_eq!(SizeClass::of(layout(1009)), SizeClass(UNCLASSED));
+    fn blocks_of_every_class_are_apart_aligned_and_inside_their_chunk() {
+        let lists = FreeLists::new();
+        for size in [1, 16, 17, 136, 500, 1008] {
+            let mut taken: Vec<_> = (0..300).map(|_| lists.take(layout(size))).collect();
+            taken.sort_by_key(|(block, _)| block.as_ptr() as usize);
+            for pair in taken.windows(2) {
+                let (one, next) = (pair[0].0.as_ptr() as usize, pair[1].0.as_ptr() as usize);
+                assert!(next - one >= size && one % GRANULE == 0);
+                let end = one + pair[0].1.bytes();
+                assert!(end <= (one & !(CHUNK_BYTES - 1)) + CHUNK_BYTES);
+            }
+            for (block, class) in taken {
+                // SAFETY: taken above, used by nobody.
+                unsafe { lists.put(block, class, layout(size)) };
+            }
+        }
+    }
+
+    #[test]
+    fn a_chunk_lives_until_its_last_block_comes_back_also_from_another_thread() {
+        let lists = FreeLists::new();
+        let (first, class) = lists.take(layout(1000));
+        let (second, _) = lists.take(layout(1000));
+        let all = FreeLists::live_beside(first);
+        let address = first.as_ptr().expose_provenance();
+        let elsewhere = std::thread::spawn(move || {
+            let block = NonNull::new(ptr::with_exposed_provenance_mut(address)).unwrap();
+            // SAFETY: taken above, and used by this thread alone.
+            unsafe { free(block, class, layout(1000)) };
+        });
+        elsewhere.join().unwrap();
+        assert_eq!(FreeLists::live_beside(second), all - 1);
+        drop(lists);
+        assert_eq!(
+            FreeLists::live_beside(second),
+            1,
+            "the loop is gone, the block is not"
+        );
+        // SAFETY: taken above, used by nobody.
+        unsafe { free(second, class, layout(1000)) };
+    }
+
+    #[test]
+    fn odd_alignments_and_large_blocks_are_allocations_of_their_own() {
+        assert_eq!(SizeClass::of(layout(1009)), SizeClass::NONE);
         let aligned = Layout::from_size_align(64, 64).unwrap();
-        assert_eq!(SizeClass::of(aligned), SizeClass(UNCLASSED));
-        let block = allocate(aligned);
+        let lists = FreeLists::new();
+        let (block, class) = lists.take(aligned);
+        assert_eq!(class, SizeClass::NONE);
         assert_eq!(block.as_ptr() as usize % 64, 0);
-        // SAFETY: just allocated, with this layout.
-        unsafe { free(block, aligned) };
+        // SAFETY: just taken, with this layout.
+        unsafe { lists.put(block, class, aligned) };
     }
 }

@@ -7,7 +7,7 @@
 //! *Model.* One allocation. What a switch or a finish touches is in the first 64 bytes.
 //!
 //! ```text
-//!    0 vtable      8 core       16 ready next   24 state, class, cause, remote
+//!    0 vtable      8 core       16 ready next   24 state, remote, class
 //!   28 count (local, shared)    36 polls        40 waits     48 owned prev, next
 //!   64 joiner (waker)           80 inbox next   88 id        96 record      120 future | output | panic
 //! ```
@@ -44,7 +44,7 @@ use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Waker};
 
-use super::block;
+use super::block::{self, SizeClass};
 use super::core::{BUDGET, Core};
 use super::count::{BiasedCount, OnRelease};
 use super::failure::{self, Payload};
@@ -64,6 +64,7 @@ pub(crate) struct Header {
     pub(crate) ready_next: Cell<*const Header>,
     pub(crate) state: State,
     pub(crate) remote: Remote,
+    class: SizeClass,
     pub(crate) count: BiasedCount,
     /// Part of the record, here because there is room and each poll counts; single writer.
     polls: AtomicU32,
@@ -90,7 +91,7 @@ pub(crate) struct TaskRef(NonNull<Header>);
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Origin {
     /// The loop's thread: queued at once, with a join handle.
-    Local,
+    Local(SizeClass),
     /// Any thread: it waits in the inbox to be adopted, without a handle.
     Foreign,
 }
@@ -104,10 +105,10 @@ impl Core {
     /// task is done, and its output taken or discarded, before the borrow ends.
     #[inline]
     pub(crate) unsafe fn spawn<F: Future>(&self, future: F, meta: SpawnMeta) -> TaskRef {
-        let block = self.free.take(Layout::new::<Block<F>>());
+        let (block, class) = self.free.take(Layout::new::<Block<F>>());
         self.acquire_local();
         // SAFETY: the block is new and has the layout.
-        let task = unsafe { TaskRef::write(self, block, future, meta, Origin::Local) };
+        let task = unsafe { TaskRef::write(self, block, future, meta, Origin::Local(class)) };
         task.header().id.set(self.next_task_id());
         task.header().record.adopt(self);
         // SAFETY: RAW-4, headers don't move; it is unlinked in `finish`.
@@ -171,9 +172,14 @@ impl TaskRef {
         meta: SpawnMeta,
         origin: Origin,
     ) -> TaskRef {
-        let (state, remote, references) = match origin {
-            Origin::Local => (State::new_queued(), Remote::new(), 2),
-            Origin::Foreign => (State::new_foreign(), Remote::new_notified(), 1),
+        let (state, remote, references, class) = match origin {
+            Origin::Local(class) => (State::new_queued(), Remote::new(), 2, class),
+            Origin::Foreign => (
+                State::new_foreign(),
+                Remote::new_notified(),
+                1,
+                SizeClass::NONE,
+            ),
         };
         let header = Header {
             vtable: &VtableOf::<F>::VTABLE,
@@ -181,6 +187,7 @@ impl TaskRef {
             ready_next: Cell::new(ptr::null()),
             state,
             remote,
+            class,
             count: BiasedCount::new(references),
             polls: AtomicU32::new(0),
             waits: Chain::new(),
@@ -397,7 +404,7 @@ impl TaskRef {
     #[inline]
     fn free(self) {
         let header = self.header();
-        let (layout, core) = (header.vtable.layout, header.core);
+        let (layout, class, core) = (header.vtable.layout, header.class, header.core);
         let recycle = self.core().is_current();
         // For loom: whatever the loop's thread did to the block happens before it is freed.
         #[cfg(mainspring_loom)]
@@ -410,12 +417,12 @@ impl TaskRef {
         if recycle {
             // SAFETY: on the loop's thread; the block has this layout and no user; the share of the
             // core is the block's, and the event loop's own share outlives this call.
-            unsafe { core.as_ref().free.put(block, layout) };
+            unsafe { core.as_ref().free.put(block, class, layout) };
             // SAFETY: CORE-1, the event loop's own share still keeps the core.
             unsafe { core.as_ref() }.release_local();
         } else {
             // SAFETY: the block has this layout and no user any more.
-            unsafe { block::free(block, layout) };
+            unsafe { block::free(block, class, layout) };
             // SAFETY: the block's own share, not used afterwards.
             unsafe { Core::release_shared(core) };
         }
