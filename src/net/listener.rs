@@ -125,12 +125,15 @@ impl TcpListener {
     }
 
     fn accept_now(&self, fd: &Fd) -> io::Result<(TcpStream, SocketAddr)> {
-        let (fd, peer) = socket::accept(fd)?;
-        let peer = match peer {
-            Some(peer) => peer,
-            None => socket::peer_addr(&fd)?,
-        };
-        Ok((TcpStream::new(fd), peer))
+        loop {
+            let (fd, peer) = socket::accept(fd)?;
+            let peer = match peer.map_or_else(|| socket::peer_addr(&fd), Ok) {
+                // macOS gives no address for a connection that died in the queue: take the next.
+                Err(error) if error.kind() == io::ErrorKind::NotConnected => continue,
+                peer => peer?,
+            };
+            return Ok((TcpStream::new(fd), peer));
+        }
     }
 }
 
