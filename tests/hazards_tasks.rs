@@ -10,7 +10,7 @@
 use std::cell::{Cell, RefCell};
 use std::future::{Future, pending, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -867,4 +867,63 @@ fn hz_a14_a_joiner_with_a_waker_of_its_own_hears_of_an_abort() {
     runtime.tick().unwrap();
     assert!(flag.0.load(SeqCst));
     assert!(matches!(Pin::new(&mut handle).poll(&mut cx), Poll::Ready(Err(e)) if e.is_aborted()));
+}
+
+/// Waits three times, and fails if it stands elsewhere than at its first poll.
+#[derive(Default)]
+struct StaysPut {
+    at: Cell<usize>,
+    polls: Cell<u32>,
+    _pinned: std::marker::PhantomPinned,
+}
+
+impl Future for StaysPut {
+    type Output = u32;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<u32> {
+        let here = std::ptr::from_ref(&*self) as usize;
+        let before = self.at.replace(here);
+        assert!(before == 0 || before == here, "moved between two polls");
+        self.polls.set(self.polls.get() + 1);
+        if self.polls.get() > 3 {
+            return Poll::Ready(self.polls.get());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+#[test]
+fn hz_a30_a_pinned_future_stays_where_it_is_through_every_adapter() {
+    use mainspring::time::timeout;
+    const LONG: std::time::Duration = std::time::Duration::from_secs(3600);
+    assert_eq!(mainspring::run(StaysPut::default()).unwrap(), 4);
+    mainspring::run(async {
+        assert_eq!(StaysPut::default().await, 4);
+        assert_eq!(spawn(StaysPut::default()).await.unwrap(), 4);
+        let nested = timeout(LONG, timeout(LONG, StaysPut::default()));
+        assert_eq!(nested.await.unwrap().unwrap(), 4);
+        let task = spawn(timeout(LONG, StaysPut::default())).abort_on_drop();
+        assert_eq!(task.await.unwrap().unwrap(), 4);
+        let handle = mainspring::current_handle().unwrap();
+        let remote = handle.spawn_with(StaysPut::default).unwrap();
+        assert_eq!(remote.await.unwrap(), 4);
+    })
+    .unwrap();
+}
+
+#[test]
+fn who_polls_by_hand_in_an_entered_loop_has_no_budget() {
+    let runtime = mainspring::Runtime::new().unwrap();
+    runtime.block_on(async {}).unwrap();
+    let (near, mut far) = std::os::unix::net::UnixStream::pair().unwrap();
+    let near = mainspring::net::UnixStream::from_std(near).unwrap();
+    let _entered = runtime.enter();
+    for _ in 0..1000 {
+        std::io::Write::write_all(&mut far, b"x").unwrap();
+        let mut buf = [0; 1];
+        let mut read = pin!(near.read(&mut buf));
+        let polled = read.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        assert!(matches!(polled, Poll::Ready(Ok(1))), "{polled:?}");
+    }
 }

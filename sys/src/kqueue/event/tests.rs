@@ -71,7 +71,7 @@ mod what_kqueue_answers {
     }
 
     #[test]
-    fn a_peer_that_closed_is_the_end_of_both_filters() {
+    fn hz_c18_a_peer_that_closed_is_the_end_of_both_filters() {
         assert_eq!(ready_of(read(EV_EOF, 0), STREAM), Some(READ_END));
         assert_eq!(ready_of(write(EV_EOF, 0), STREAM), Some(WRITE_END));
     }
