@@ -401,7 +401,7 @@ impl TaskRef {
     }
 
     /// Frees the block: on the loop's thread for the next task, elsewhere for the allocator.
-    #[inline]
+    #[inline(always)]
     fn free(self) {
         let header = self.header();
         let (layout, class, core) = (header.vtable.layout, header.class, header.core);
@@ -421,11 +421,26 @@ impl TaskRef {
             // SAFETY: CORE-1, the event loop's own share still keeps the core.
             unsafe { core.as_ref() }.release_local();
         } else {
-            // SAFETY: the block has this layout and no user any more.
-            unsafe { block::free(block, class, layout) };
-            // SAFETY: the block's own share, not used afterwards.
-            unsafe { Core::release_shared(core) };
+            // SAFETY: the block has this layout and no user; the share of the core is its own.
+            unsafe { TaskRef::free_elsewhere(block, class, layout, core) };
         }
+    }
+
+    /// Frees a block whose loop is not entered here.
+    ///
+    /// # Safety
+    /// As for [`block::free`]; `core` is the block's share.
+    #[cold]
+    unsafe fn free_elsewhere(
+        block: NonNull<u8>,
+        class: SizeClass,
+        layout: Layout,
+        core: NonNull<Core>,
+    ) {
+        // SAFETY: the caller's promise that nothing refers to the block.
+        unsafe { block::free(block, class, layout) };
+        // SAFETY: the block's own share, not used afterwards.
+        unsafe { Core::release_shared(core) };
     }
 
     /// Drops a result that nobody will fetch; a panic is reported.
