@@ -58,6 +58,7 @@ on_both! {
     hz_c21_more_ready_than_fit_are_all_served,
     hz_c22_a_refused_registration_leaves_nothing_behind,
     hz_c24_a_socket_that_outlives_its_loop_says_so,
+    hz_c25_a_forked_child_that_executes_leaves_the_parents_registrations,
     hz_c26_a_child_inherits_nothing_of_the_loop,
     hz_c27_the_flags_of_the_standard_streams_stay_as_they_were,
     hz_c28_a_wait_that_fails_ends_block_on_and_nothing_else,
@@ -1211,6 +1212,24 @@ fn hz_c24_a_socket_that_outlives_its_loop_says_so(on: On) {
     // Wrapped anew it works.
     let other = AsyncFd::new(other.into_inner()).unwrap();
     on.run(async { other.writable().await.unwrap() });
+}
+
+fn hz_c25_a_forked_child_that_executes_leaves_the_parents_registrations(on: On) {
+    use std::os::unix::process::CommandExt;
+    on.alone(|| {
+        let runtime = on.runtime();
+        let (near, mut far) = std_tcp_pair();
+        let reader = runtime.spawn(async move { near.read(&mut [0; 8]).await.unwrap() });
+        runtime.tick().unwrap();
+        runtime.tick().unwrap();
+        // With a user to set, std forks and executes in two steps: between them the child holds all
+        // descriptors, and closes them as it executes.
+        let own = rustix::process::getuid().as_raw();
+        assert!(Command::new("true").uid(own).status().unwrap().success());
+        assert!(!reader.is_finished());
+        far.write_all(b"x").unwrap();
+        assert_eq!(runtime.block_on(reader).unwrap().unwrap(), 1);
+    });
 }
 
 fn hz_c26_a_child_inherits_nothing_of_the_loop(on: On) {
