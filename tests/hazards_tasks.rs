@@ -927,3 +927,60 @@ fn who_polls_by_hand_in_an_entered_loop_has_no_budget() {
         assert!(matches!(polled, Poll::Ready(Ok(1))), "{polled:?}");
     }
 }
+
+/// Polls `future` once, in the task that calls, and forgets it with its wait nodes linked.
+async fn poll_and_forget<F: Future + 'static>(future: F) {
+    let mut future = Box::pin(future);
+    let polled = poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx).is_pending())).await;
+    assert!(polled, "it has to wait");
+    std::mem::forget(future);
+}
+
+/// One forgotten wait of each kind; what it waited for is dropped, or handed back to be dropped later.
+async fn forget_one_of_each() -> Vec<Box<dyn std::any::Any>> {
+    use mainspring::io::AsyncFd;
+    use mainspring::net::TcpListener;
+    // Leaked, because a forgotten future's borrow never ends; their descriptors stay open.
+    let (near, far) = UnixStream::pair().unwrap();
+    let (near, far): (&'static UnixStream, _) = (Box::leak(Box::new(near)), far);
+    poll_and_forget(near.read(Box::leak(Box::new([0; 8])))).await;
+    let any = Box::leak(Box::new(AsyncFd::new(
+        std::net::TcpListener::bind("127.0.0.1:0").unwrap(),
+    )));
+    poll_and_forget(any.as_ref().unwrap().readable()).await;
+    let listener = TcpListener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener: &'static TcpListener = Box::leak(Box::new(listener));
+    poll_and_forget(listener.accept()).await;
+    poll_and_forget(sleep(Duration::from_secs(3600))).await;
+    poll_and_forget(sleep(Duration::MAX)).await;
+    poll_and_forget(mainspring::yield_to_io()).await;
+    poll_and_forget(mainspring::time::timeout(
+        Duration::from_secs(9),
+        pending::<()>(),
+    ))
+    .await;
+    let mut handle = spawn(pending::<()>());
+    let polled = poll_fn(|cx| Poll::Ready(Pin::new(&mut handle).poll(cx).is_pending())).await;
+    assert!(polled);
+    vec![Box::new(far), Box::new(handle)]
+}
+
+#[test]
+fn hz_h02_a_forgotten_wait_of_each_kind_outlives_its_task_its_loop_and_what_it_waited_for() {
+    let runtime = Runtime::new().unwrap();
+    let task = runtime.spawn(forget_one_of_each());
+    let kept = runtime.block_on(task).unwrap().unwrap();
+    // The task is gone and its block is free for others; events and timers find nobody.
+    let others: Vec<_> = (0..100).map(|_| runtime.spawn(yield_now())).collect();
+    drop(kept);
+    runtime
+        .block_on(async {
+            for other in others {
+                other.await.unwrap();
+            }
+            sleep(Duration::from_millis(1)).await;
+            mainspring::yield_to_io().await;
+        })
+        .unwrap();
+    drop(runtime);
+}
