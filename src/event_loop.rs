@@ -310,16 +310,11 @@ impl EventLoop {
         if is_busy {
             return Some(self.clock.now());
         }
-        self.timers
-            .next_deadline(&self.core.timers)
-            .map(|at| at.max(Instant::ORIGIN))
-            .map(|at| {
-                if at == Instant::ORIGIN {
-                    self.clock.now()
-                } else {
-                    at
-                }
-            })
+        match self.timers.next_deadline(&self.core.timers) {
+            // A timer was armed since the last turn: that turn is due.
+            Some(Instant::ORIGIN) => Some(self.clock.now()),
+            deadline => deadline,
+        }
     }
 
     /// Whether a loop without a finite timer can never go on: nothing is ready, nobody waits for a

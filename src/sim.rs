@@ -48,7 +48,8 @@ pub fn run<F: Future>(seed: u64, future: F) -> F::Output {
         .expect("the selector of a simulated run failed")
 }
 
-/// Spreads seeds over a little more than two of the wheel's coarsest slots that tests cross.
+/// Spreads seeds over the clock's first five hours (2^44 ns), so that runs begin at any place of the
+/// wheel's lower levels.
 fn start_of(seed: u64) -> Instant {
     let mixed = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     Instant::from_ns(START.as_ns() + (mixed >> 20))

@@ -28,7 +28,7 @@
 //!   `core`, `remote`, the shared count and the inbox link.
 //!
 //! *Cost.* Spawn, poll, wake and join are O(1), with no atomic read-modify-write on the loop's own
-//! thread, and one allocation, which is recycled ([`super::block`]).
+//! thread, and one block, which is recycled or cut from a chunk ([`super::block`]).
 //!
 //! *Why not `Rc<RefCell<dyn Future>>`.* A second pointer per task, a borrow flag per poll, and a
 //! waker that is unsound as soon as it is cloned to another thread.

@@ -33,6 +33,10 @@ use super::failure::{self, Payload};
 use super::raw::{Header, TaskRef};
 
 /// What depends on the future's type; one per type, not generic itself.
+///
+/// # Safety
+/// The functions are unsafe to call: the task is a block of this vtable's type, its loop's thread is
+/// this one, and RAW-3 says what stands in the stage. Each function below names its own condition.
 pub(super) struct Vtable {
     pub(super) layout: Layout,
     pub(super) poll: unsafe fn(TaskRef, &mut Context<'_>) -> Polled,
