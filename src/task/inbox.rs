@@ -66,7 +66,8 @@ impl Inbox {
 
     /// Leaves `task`, and the reference that the caller acquired for it, in the inbox.
     pub(crate) fn push(&self, task: TaskRef) -> Result<(), InboxClosed> {
-        let entry = ptr::from_ref(task.header()).cast_mut();
+        // The block's own pointer: one made from `header()` would be good for the header alone.
+        let entry = task.as_ptr().cast_mut();
         let mut top = self.top.load(Relaxed);
         loop {
             if top == closed() {

@@ -49,14 +49,15 @@ impl ReadyQueue {
     /// Links `task` at the back. Its `QUEUED` bit was set for this by a transition (QUEUE-1).
     #[inline]
     pub(crate) fn push(&self, task: TaskRef) {
-        let header = task.header();
-        header.ready_next.set(ptr::null());
-        let last = self.last.replace(header);
+        task.header().ready_next.set(ptr::null());
+        // The block's own pointer: one made from `header()` would be good for the header alone.
+        let entry = task.as_ptr();
+        let last = self.last.replace(entry);
         if last.is_null() {
-            self.first.set(header);
+            self.first.set(entry);
         } else {
             // SAFETY: QUEUE-2, `last` is linked, so its block lives.
-            unsafe { &*last }.ready_next.set(header);
+            unsafe { &*last }.ready_next.set(entry);
         }
         self.len.set(self.len.get() + 1);
     }
