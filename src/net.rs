@@ -5,9 +5,12 @@
 //! write raises SIGPIPE.
 
 mod listener;
+mod socket;
 mod tcp;
+mod transfer;
 mod unix;
 
 pub use listener::{Accept, TcpListener};
 pub use tcp::{Connect, TcpStream};
+pub use transfer::{Read, Write, WriteAll};
 pub use unix::UnixStream;

@@ -761,9 +761,9 @@ fn hz_a28_every_public_type_is_send_sync_and_unpin_as_written_here() {
         io::AsyncFd<Fd> => 0 0 1;
         io::FdReady<'static, Fd> => 0 0 0;
         io::WithFd<'static, Fd, fn()> => 0 0 0;
-        io::Read<'static> => 0 0 0;
-        io::Write<'static> => 0 0 0;
-        io::WriteAll<'static> => 0 0 0;
+        net::Read<'static> => 0 0 0;
+        net::Write<'static> => 0 0 0;
+        net::WriteAll<'static> => 0 0 0;
         net::TcpListener => 0 0 1;
         net::Accept<'static> => 0 0 0;
         net::TcpStream => 0 0 1;

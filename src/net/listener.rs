@@ -21,8 +21,8 @@ use mainspring_sys::Fd;
 use mainspring_sys::clock::duration_ns;
 use mainspring_sys::socket;
 
+use super::socket::{Family, Socket};
 use super::tcp::TcpStream;
-use crate::io::socket::{Family, Socket};
 use crate::pin::{pinned, pinned_in_drop};
 use crate::reactor::Direction;
 use crate::task::wait::WaitNode;

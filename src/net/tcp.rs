@@ -12,8 +12,8 @@ use std::task::{Context, Poll, ready};
 use mainspring_sys::Fd;
 use mainspring_sys::socket::{self, Connecting};
 
-use crate::io::socket::{Family, Socket};
-use crate::io::{Read, Write, WriteAll};
+use super::socket::{Family, Socket};
+use super::transfer::{Read, Write, WriteAll};
 use crate::pin::{pinned, pinned_in_drop, pinned_mut};
 use crate::reactor::Direction;
 use crate::task::wait::WaitNode;

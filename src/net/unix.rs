@@ -8,8 +8,8 @@ use std::panic::Location;
 
 use mainspring_sys::socket;
 
-use crate::io::socket::{Family, Socket};
-use crate::io::{Read, Write, WriteAll};
+use super::socket::{Family, Socket};
+use super::transfer::{Read, Write, WriteAll};
 
 /// One end of a connected pair of Unix stream sockets.
 ///
