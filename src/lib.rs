@@ -28,7 +28,7 @@
 //! | L2 tasks | `task`: block, state, waker, queues, wait nodes, join |
 //! | L3 drivers | `reactor` (sources), `timers` |
 //! | L4 the loop | `event_loop` (the tick), `context` (which loop is entered) |
-//! | L5 for users | [`Runtime`], [`Handle`], [`spawn()`], [`time`], [`io`], [`net`] |
+//! | L5 for users | [`Runtime`], [`Handle`], [`spawn()`], [`time`], [`io`], [`stream`], [`net`] |
 //!
 //! `docs/architecture.md` explains it; `docs/promises.md` says what users may rely on.
 
@@ -46,6 +46,7 @@ mod shim;
 pub mod sim;
 mod slab;
 mod spawn;
+pub mod stream;
 mod task;
 pub mod time;
 mod timers;

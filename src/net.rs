@@ -6,7 +6,10 @@
 
 mod listener;
 mod socket;
+mod stream;
 mod tcp;
+#[cfg(all(test, not(mainspring_loom)))]
+mod tests;
 mod transfer;
 mod unix;
 

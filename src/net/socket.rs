@@ -2,14 +2,17 @@
 
 use std::cell::Cell;
 use std::io;
+use std::net::Shutdown;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::panic::Location;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
-use mainspring_sys::Fd;
+use mainspring_sys::{Fd, socket};
 
 use crate::context;
+use crate::io::caller::Caller;
 use crate::reactor::{Direction, Source};
 use crate::task::core::Core;
 use crate::task::wait::WaitNode;
@@ -47,7 +50,7 @@ impl Socket {
 
     /// A socket that came from outside.
     pub(crate) fn adopt(fd: OwnedFd, family: Family) -> io::Result<Socket> {
-        let socket = Socket::new(mainspring_sys::socket::adopt(fd)?, family);
+        let socket = Socket::new(socket::adopt(fd)?, family);
         socket.was_shown.set(true);
         Ok(socket)
     }
@@ -99,7 +102,7 @@ impl Socket {
             .poll_ready(direction, self.fd().as_fd(), node, cx, context::reactor)
     }
 
-    /// Runs `operation` as soon as it may succeed, and again while it says WouldBlock.
+    /// Runs `operation` as soon as it may succeed, and again while it says WouldBlock; waits with `node`.
     ///
     /// One completed operation costs one unit of the poll's budget; without any left the task yields.
     #[inline]
@@ -108,11 +111,39 @@ impl Socket {
         direction: Direction,
         node: Pin<&WaitNode<()>>,
         cx: &Context<'_>,
+        operation: impl FnMut(&Fd) -> io::Result<R>,
+    ) -> Poll<io::Result<R>> {
+        self.poll_until(direction, cx, operation, || self.wait(direction, node, cx))
+    }
+
+    /// As [`Socket::poll_with`], for a poll function, which waits with the source's resident node.
+    /// `here` is its caller, for want of an extension future that says whose line it is.
+    #[inline]
+    fn poll_resident<R>(
+        &self,
+        direction: Direction,
+        cx: &Context<'_>,
+        here: &'static Location<'static>,
+        operation: impl FnMut(&Fd) -> io::Result<R>,
+    ) -> Poll<io::Result<R>> {
+        self.poll_until(direction, cx, operation, || {
+            let location = Caller::current().unwrap_or(here);
+            let node = self.source.resident(direction, location);
+            self.wait(direction, node, cx)
+        })
+    }
+
+    #[inline]
+    fn poll_until<R>(
+        &self,
+        direction: Direction,
+        cx: &Context<'_>,
         mut operation: impl FnMut(&Fd) -> io::Result<R>,
+        mut wait: impl FnMut() -> Poll<io::Result<()>>,
     ) -> Poll<io::Result<R>> {
         loop {
             if !self.source.is_ready(direction) {
-                ready!(self.wait(direction, node, cx))?;
+                ready!(wait())?;
             }
             if !Core::with_current(|core| core.is_none_or(Core::spend)) {
                 cx.waker().wake_by_ref();
@@ -124,6 +155,44 @@ impl Socket {
                 }
                 result => return Poll::Ready(result),
             }
+        }
+    }
+
+    /// [`AsyncRead::poll_read`](crate::io::AsyncRead::poll_read) of every stream socket.
+    #[track_caller]
+    #[inline]
+    pub(crate) fn poll_read(&self, cx: &Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        // hz_d09: an empty buffer asks for nothing, and the answer 0 would look like the end.
+        if buf.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
+        let here = Location::caller();
+        let polled = self.poll_resident(Direction::Read, cx, here, |fd| socket::recv(fd, buf));
+        let done = ready!(polled)?;
+        self.received(done, buf.len());
+        Poll::Ready(Ok(done))
+    }
+
+    /// [`AsyncWrite::poll_write`](crate::io::AsyncWrite::poll_write) of every stream socket.
+    #[track_caller]
+    #[inline]
+    pub(crate) fn poll_write(&self, cx: &Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        if buf.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
+        let here = Location::caller();
+        let polled = self.poll_resident(Direction::Write, cx, here, |fd| socket::send(fd, buf));
+        let done = ready!(polled)?;
+        self.source.transferred(Direction::Write, done, buf.len());
+        Poll::Ready(Ok(done))
+    }
+
+    /// [`AsyncWrite::poll_close`](crate::io::AsyncWrite::poll_close) of every stream socket: the peer reads
+    /// to the end of what was written. A connection that is gone has nothing left to close (hz_d05).
+    pub(crate) fn close_write(&self) -> io::Result<()> {
+        match socket::shutdown(self.fd(), Shutdown::Write) {
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
+            result => result,
         }
     }
 }

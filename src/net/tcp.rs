@@ -13,7 +13,10 @@ use mainspring_sys::Fd;
 use mainspring_sys::socket::{self, Connecting};
 
 use super::socket::{Family, Socket};
+use super::stream::stream_socket;
 use super::transfer::{Read, Write, WriteAll};
+use crate::io::forward::{read_by, write_by};
+use crate::io::{AsyncRead, AsyncWrite};
 use crate::pin::{pinned, pinned_in_drop, pinned_mut};
 use crate::reactor::Direction;
 use crate::task::wait::WaitNode;
@@ -81,55 +84,6 @@ impl TcpStream {
         self.socket.into_owned().into()
     }
 
-    /// Reads some bytes into `buf`, at least one; 0 means the peer has closed its side, or that `buf` is
-    /// empty.
-    ///
-    /// # Cancel safety
-    /// Safe: bytes are taken only in the poll that returns them.
-    ///
-    /// # Errors
-    /// What the kernel says, ECONNRESET among them; `NotConnected` if the loop is gone.
-    #[track_caller]
-    #[inline]
-    pub fn read<'a>(&'a self, buf: &'a mut [u8]) -> Read<'a> {
-        Read::new(&self.socket, buf, Location::caller())
-    }
-
-    /// Writes some of `buf`, at least one byte, and says how many.
-    ///
-    /// # Cancel safety
-    /// Safe: bytes are given only in the poll that returns their number.
-    ///
-    /// # Errors
-    /// What the kernel says, EPIPE and ECONNRESET among them, never with SIGPIPE; `NotConnected` if the
-    /// loop is gone.
-    #[track_caller]
-    #[inline]
-    pub fn write<'a>(&'a self, buf: &'a [u8]) -> Write<'a> {
-        Write::new(&self.socket, buf, Location::caller())
-    }
-
-    /// Writes all of `buf`.
-    ///
-    /// # Cancel safety
-    /// Not safe, because nobody keeps how far it came: some of the bytes may be written.
-    ///
-    /// # Errors
-    /// As for [`TcpStream::write`].
-    #[track_caller]
-    #[inline]
-    pub fn write_all<'a>(&'a self, buf: &'a [u8]) -> WriteAll<'a> {
-        WriteAll::new(&self.socket, buf, Location::caller())
-    }
-
-    /// Closes one side, or both, at once; what was written before is still delivered.
-    ///
-    /// # Errors
-    /// What the kernel says: ENOTCONN, if the peer has reset the connection.
-    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        socket::shutdown(self.socket.fd(), how)
-    }
-
     /// Whether small writes are sent at once (TCP_NODELAY).
     ///
     /// # Errors
@@ -163,19 +117,7 @@ impl TcpStream {
     }
 }
 
-impl AsFd for TcpStream {
-    /// From here on the descriptor may have duplicates, so it leaves the selector by a system call of
-    /// its own before it closes.
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.socket.show()
-    }
-}
-
-impl AsRawFd for TcpStream {
-    fn as_raw_fd(&self) -> RawFd {
-        self.socket.as_raw_fd()
-    }
-}
+stream_socket!(TcpStream);
 
 impl fmt::Debug for TcpStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

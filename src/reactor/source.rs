@@ -25,12 +25,17 @@
 //! the same: a read stops before it, short, and what lies behind is announced already. Therefore an
 //! edge-triggered backend is asked for it too.
 //!
+//! *Residents.* A named future brings a wait node of its own. A poll function of a trait has nowhere to
+//! keep one, so each direction has a resident node, made when it is first needed. It serves one waiter at
+//! a time; named futures queue beside it.
+//!
 //! *Cost.* An operation that is ready adds two loads and a store to its system call. A wait adds no
 //! system call on an edge-triggered backend.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
+use std::panic::Location;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -79,6 +84,8 @@ struct Side {
     is_assumed: Cell<bool>,
     is_closed: Cell<bool>,
     waiters: WaitQueue<()>,
+    /// The node of whoever waits through a poll function, and so has no future to keep one in.
+    resident: OnceCell<Pin<Box<WaitNode<()>>>>,
 }
 
 impl Side {
@@ -88,6 +95,7 @@ impl Side {
             is_assumed: Cell::new(is_ready),
             is_closed: Cell::new(false),
             waiters: WaitQueue::new(),
+            resident: OnceCell::new(),
         }
     }
 
@@ -96,6 +104,14 @@ impl Side {
         self.is_ready.set(true);
         self.is_assumed.set(true);
         self.is_closed.set(false);
+    }
+}
+
+impl Drop for Side {
+    fn drop(&mut self) {
+        if let Some(node) = self.resident.get() {
+            let _ = self.waiters.cancel(node.as_ref());
+        }
     }
 }
 
@@ -233,6 +249,19 @@ impl Source {
             // Woken, but somebody else was quicker: wait again, at the back.
             ready!(side.waiters.poll(node, cx, fd.as_raw_fd() as u64));
         }
+    }
+
+    /// The node for waits through a poll function, of which each direction has one: the latest waker
+    /// replaces the one before. `location` is the line on whose behalf it waits.
+    pub(crate) fn resident(
+        &self,
+        direction: Direction,
+        location: &'static Location<'static>,
+    ) -> Pin<&WaitNode<()>> {
+        let make = || Box::pin(WaitNode::new(direction.kind(), location));
+        let node = self.side(direction).resident.get_or_init(make).as_ref();
+        node.set_location(location);
+        node
     }
 
     /// The future that waits with `node` is dropped.

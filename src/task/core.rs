@@ -24,6 +24,7 @@
 //! - **CORE-3** After [`Core::close`] nothing is queued, owned or in the inbox, and nothing will be.
 #![expect(unsafe_code, reason = "the counted block and its thread-local pointer")]
 
+use std::panic::Location;
 use std::pin::Pin;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::AtomicU64;
@@ -59,6 +60,8 @@ pub(crate) struct Core {
     pub(crate) current: Cell<*const Header>,
     /// What is left of [`BUDGET`] for the poll that is under way.
     pub(crate) budget: Cell<u32>,
+    /// The line of the call whose future is being polled, while that future has no wait node of its own.
+    pub(crate) caller: Cell<Option<&'static Location<'static>>>,
     /// Counts ticks; wait nodes note since which one they wait.
     pub(crate) tick: Cell<u32>,
     pub(crate) free: FreeLists,
@@ -98,6 +101,7 @@ impl Core {
             ready: ReadyQueue::new(),
             current: Cell::new(ptr::null()),
             budget: Cell::new(BUDGET),
+            caller: Cell::new(None),
             tick: Cell::new(0),
             free: FreeLists::new(),
             timers: TimerRings::new(),

@@ -115,7 +115,7 @@ struct Body {
 pub(crate) struct Waiter {
     body: UnsafeCell<MaybeUninit<Body>>,
     #[cfg(feature = "inspect")]
-    location: &'static Location<'static>,
+    location: Cell<&'static Location<'static>>,
     #[cfg(feature = "inspect")]
     since: Cell<u32>,
     place: Cell<Place>,
@@ -174,7 +174,7 @@ impl Waiter {
         Waiter {
             body: UnsafeCell::new(MaybeUninit::uninit()),
             #[cfg(feature = "inspect")]
-            location,
+            location: Cell::new(location),
             #[cfg(feature = "inspect")]
             since: Cell::new(0),
             place: Cell::new(Place::New),
@@ -237,6 +237,15 @@ impl Waiter {
     /// When it is due, if it is a timer that a turn has seen.
     pub(crate) fn deadline(&self) -> Option<u64> {
         (self.is_linked() && self.kind.get() == Kind::Timer).then(|| self.word())
+    }
+
+    /// On whose behalf it waits, from now on: for a node that serves one call after another.
+    #[inline]
+    pub(crate) fn set_location(&self, location: &'static Location<'static>) {
+        #[cfg(feature = "inspect")]
+        self.location.set(location);
+        #[cfg(not(feature = "inspect"))]
+        let _ = location;
     }
 
     /// What it waits for, from now on.
@@ -442,7 +451,12 @@ impl fmt::Display for Waiter {
             Kind::Marker => write!(f, "nothing")?,
         }
         #[cfg(feature = "inspect")]
-        write!(f, ", at {}, since tick {}", self.location, self.since.get())?;
+        write!(
+            f,
+            ", at {}, since tick {}",
+            self.location.get(),
+            self.since.get()
+        )?;
         Ok(())
     }
 }

@@ -32,7 +32,7 @@ pub(crate) const SRC: Layers = Layers {
         &["event_loop", "context"],
         &[
             "runtime", "handle", "spawn", "time", "scope", "join", "io", "net", "process",
-            "signal", "fs", "sync", "channel", "inspect", "sim",
+            "signal", "fs", "sync", "channel", "inspect", "sim", "stream", "codec",
         ],
     ],
     arrows: &[
@@ -45,7 +45,12 @@ pub(crate) const SRC: Layers = Layers {
         ("spawn", "handle"),
         ("scope", "spawn"),
         ("scope", "join"),
+        ("stream", "time"),
+        ("io", "stream"),
+        ("codec", "io"),
+        ("codec", "stream"),
         ("net", "io"),
+        ("net", "stream"),
         ("net", "time"),
         ("process", "io"),
         ("process", "signal"),

@@ -61,6 +61,12 @@ impl<T> WaitNode<T> {
         unsafe { self.map_unchecked(|node| &node.waiter) }
     }
 
+    /// On whose behalf it waits, from now on.
+    #[inline]
+    pub(crate) fn set_location(&self, location: &'static Location<'static>) {
+        self.waiter.set_location(location);
+    }
+
     /// Whether it stands in a queue.
     #[inline]
     pub(crate) fn is_queued(&self) -> bool {
