@@ -219,13 +219,19 @@ impl EventLoop {
     }
 
     /// The clock is read only if that could make something due. Says what it showed.
+    #[inline]
     fn expire_timers(&self, stats: &mut TickStats) -> Option<Instant> {
         if self.timers.is_idle(&self.core.timers) {
             return None;
         }
+        Some(self.expire_due(stats))
+    }
+
+    #[inline(never)]
+    fn expire_due(&self, stats: &mut TickStats) -> Instant {
         let now = self.clock.now();
         stats.timers = self.timers.expire(&self.core.timers, now);
-        Some(now)
+        now
     }
 
     fn select(
@@ -244,7 +250,9 @@ impl EventLoop {
         self.polling_since.set(None);
         self.is_turn_forced.set(false);
         self.is_rung.set(false);
-        self.wake_after_turn();
+        if !self.after_turn.is_empty() {
+            self.wake_after_turn();
+        }
         Ok(())
     }
 
@@ -290,10 +298,8 @@ impl EventLoop {
         Ok(Some(events))
     }
 
+    #[inline(never)]
     fn wake_after_turn(&self) {
-        if self.after_turn.is_empty() {
-            return;
-        }
         let due = WaitRing::new();
         due.append(&self.after_turn);
         while let Some(wakeup) = due.pop_wakeup() {

@@ -294,11 +294,24 @@ fn flags_of(interest: Interest) -> epoll::EventFlags {
 /// The step from a raw report to the portable one. A report does not say what is armed, so for an
 /// error or a hang-up (B7) every direction is named; one that nobody waits for is a spurious report
 /// (B6). ERR sets no closed bit: on a UDP socket it is one lost datagram, not the end.
+#[inline]
 fn translate(flags: epoll::EventFlags) -> Ready {
     use epoll::EventFlags as Raw;
     let mut ready = Ready::empty();
-    ready.set(Ready::READABLE, flags.intersects(Raw::IN | Raw::RDHUP));
+    ready.set(Ready::READABLE, flags.contains(Raw::IN));
     ready.set(Ready::WRITABLE, flags.contains(Raw::OUT));
+    if (Raw::IN | Raw::OUT).contains(flags) {
+        return ready;
+    }
+    ready | translate_rare(flags)
+}
+
+/// What a report says beyond "there is something to read" and "there is room".
+#[cold]
+fn translate_rare(flags: epoll::EventFlags) -> Ready {
+    use epoll::EventFlags as Raw;
+    let mut ready = Ready::empty();
+    ready.set(Ready::READABLE, flags.contains(Raw::RDHUP));
     ready.set(Ready::PRIORITY, flags.contains(Raw::PRI));
     ready.set(Ready::READ_CLOSED, flags.intersects(Raw::RDHUP | Raw::HUP));
     ready.set(Ready::WRITE_CLOSED, flags.contains(Raw::HUP));
