@@ -326,9 +326,9 @@ impl EventLoop {
     /// Whether a loop without a finite timer can never go on: nothing is ready, nobody waits for a
     /// source, no handle and no unknown waker exists. Any doubt says no.
     fn is_deadlocked(&self) -> bool {
-        self.core.ready.is_empty()
+        !self.reactor.has_waiters()
+            && self.core.ready.is_empty()
             && self.after_turn.is_empty()
-            && !self.reactor.has_waiters()
             && self.core.nobody_can_wake()
     }
 

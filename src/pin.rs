@@ -43,4 +43,18 @@ macro_rules! pinned_in_drop {
     }};
 }
 
-pub(crate) use {pinned, pinned_in_drop, pinned_mut};
+/// `(Pin<&Field>, &mut Other)` of `$this: Pin<&mut Self>`: a pinned field, and one that never is pinned.
+macro_rules! pinned_beside {
+    ($this:expr, $field:ident, $other:ident) => {{
+        #[allow(unsafe_code, reason = "PIN-1 to PIN-3, see src/pin.rs")]
+        // SAFETY: nothing is moved out of the struct; one field is structurally pinned (PIN-1 to PIN-3),
+        // the other is nowhere pinned, and they are two.
+        let beside = unsafe {
+            let this = std::pin::Pin::get_unchecked_mut($this);
+            (std::pin::Pin::new_unchecked(&this.$field), &mut this.$other)
+        };
+        beside
+    }};
+}
+
+pub(crate) use {pinned, pinned_beside, pinned_in_drop, pinned_mut};

@@ -102,6 +102,13 @@ impl Socket {
             .poll_ready(direction, self.fd().as_fd(), node, cx, context::reactor)
     }
 
+    /// A future that waits with `node` is dropped.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn cancel(&self, direction: Direction, node: Pin<&WaitNode<()>>) {
+        self.source.cancel(direction, node);
+    }
+
     /// Runs `operation` as soon as it may succeed, and again while it says WouldBlock; waits with `node`.
     ///
     /// One completed operation costs one unit of the poll's budget; without any left the task yields.

@@ -13,7 +13,7 @@ use std::task::{Context, Poll, ready};
 use mainspring_sys::socket;
 
 use super::socket::Socket;
-use crate::pin::pinned;
+use crate::pin::{pinned, pinned_beside, pinned_in_drop};
 use crate::reactor::Direction;
 use crate::task::wait::WaitNode;
 
@@ -47,38 +47,27 @@ impl Future for Read<'_> {
     type Output = io::Result<usize>;
 
     #[inline]
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         // hz_d09: an empty buffer asks for nothing, and the answer 0 would look like the end.
         if self.buf.is_empty() {
             return Poll::Ready(Ok(0));
         }
         let socket = self.socket;
         let asked = self.buf.len();
-        // The buffer is moved out for the call: the node stays pinned where it is.
-        let buf = std::mem::take(buf_of(self.as_mut()));
-        let node = pinned!(self.as_ref(), node);
+        let (node, buf) = pinned_beside!(self, node, buf);
         let polled = socket.poll_with(Direction::Read, node, cx, |fd| socket::recv(fd, buf));
-        *buf_of(self.as_mut()) = buf;
         let done = ready!(polled)?;
         socket.received(done, asked);
         Poll::Ready(Ok(done))
     }
 }
 
-/// The buffer of a pinned read; it is `Unpin`, its future is not.
-#[inline]
-fn buf_of<'f, 'a>(read: Pin<&'f mut Read<'a>>) -> &'f mut &'a mut [u8] {
-    crate::pin::pinned_mut!(read, buf).get_mut()
-}
-
 impl Drop for Read<'_> {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
         if self.node.is_queued() {
-            let socket = self.socket;
-            socket
-                .source()
-                .cancel(Direction::Read, crate::pin::pinned_in_drop!(self, node));
+            self.socket
+                .cancel(Direction::Read, pinned_in_drop!(self, node));
         }
     }
 }
@@ -144,13 +133,11 @@ impl Future for Write<'_> {
 }
 
 impl Drop for Write<'_> {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
         if self.node.is_queued() {
-            let socket = self.socket;
-            socket
-                .source()
-                .cancel(Direction::Write, crate::pin::pinned_in_drop!(self, node));
+            self.socket
+                .cancel(Direction::Write, pinned_in_drop!(self, node));
         }
     }
 }

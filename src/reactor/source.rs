@@ -124,6 +124,8 @@ pub(crate) struct Source {
     state: Cell<Registration>,
     /// The loop it is registered with; meaningless before.
     loop_id: Cell<u64>,
+    /// The loop that reports its bytes without being asked again, by edges; 0 is none.
+    reported_by: Cell<u64>,
     /// Registered with an edge-triggered backend, or not yet registered: then too a short transfer
     /// says "empty", because the registration to come reports what arrived meanwhile (B2).
     is_edge: Cell<bool>,
@@ -168,6 +170,7 @@ impl Source {
             home: RefCell::new(None),
             state: Cell::new(Registration::None),
             loop_id: Cell::new(0),
+            reported_by: Cell::new(0),
             is_edge: Cell::new(true),
             is_urgent: Cell::new(false),
         })
@@ -227,8 +230,31 @@ impl Source {
     ///
     /// # Errors
     /// That the loop is gone, that there is none, or what the selector says of the descriptor.
+    #[inline(always)]
     pub(crate) fn poll_ready(
         self: &Rc<Self>,
+        direction: Direction,
+        fd: BorrowedFd<'_>,
+        node: Pin<&WaitNode<()>>,
+        cx: &Context<'_>,
+        find: fn() -> Option<Rc<Reactor>>,
+    ) -> Poll<io::Result<()>> {
+        Core::with_current(|core| {
+            let word = fd.as_raw_fd() as u64;
+            let side = self.side(direction);
+            let is_short = !side.is_ready.get() && self.is_armed(direction, core);
+            if is_short && side.waiters.enter(core, node, cx, word) {
+                return Poll::Pending;
+            }
+            self.poll_ready_in(core, direction, fd, node, cx, find)
+        })
+    }
+
+    /// [`Source::poll_ready`], the long way.
+    #[inline(never)]
+    fn poll_ready_in(
+        self: &Rc<Self>,
+        core: Option<&Core>,
         direction: Direction,
         fd: BorrowedFd<'_>,
         node: Pin<&WaitNode<()>>,
@@ -240,14 +266,14 @@ impl Source {
             if side.is_ready.get() {
                 return Poll::Ready(Ok(()));
             }
-            if !self.is_armed(direction) {
+            if !self.is_armed(direction, core) {
                 if let Err(error) = self.arm(direction, fd, node, find) {
                     let _ = side.waiters.cancel(node);
                     return Poll::Ready(Err(error));
                 }
             }
             // Woken, but somebody else was quicker: wait again, at the back.
-            ready!(side.waiters.poll(node, cx, fd.as_raw_fd() as u64));
+            ready!(side.waiters.poll_in(core, node, cx, fd.as_raw_fd() as u64));
         }
     }
 
@@ -273,11 +299,9 @@ impl Source {
 
     /// Whether the kernel will report `direction` without being asked again: one registration for life.
     #[inline]
-    fn is_armed(&self, direction: Direction) -> bool {
-        self.state.get() == Registration::Live
-            && self.is_edge.get()
-            && direction != Direction::Priority
-            && !self.is_elsewhere()
+    fn is_armed(&self, direction: Direction, core: Option<&Core>) -> bool {
+        direction != Direction::Priority
+            && core.is_some_and(|core| core.id() == self.reported_by.get())
     }
 
     /// Makes sure that the kernel will report `direction`.
@@ -321,7 +345,10 @@ impl Source {
         })?;
         self.state.set(Registration::Live);
         self.loop_id.set(current_loop().unwrap_or(0));
-        self.is_edge.set(reactor.triggering == Triggering::Edge);
+        let is_edge = reactor.triggering == Triggering::Edge;
+        self.is_edge.set(is_edge);
+        self.reported_by
+            .set(if is_edge { self.loop_id.get() } else { 0 });
         *self.home.borrow_mut() = Some(Home { reactor, key });
         Ok(())
     }
@@ -348,11 +375,16 @@ impl Source {
             ));
         }
         if let Some(Home { reactor, key }) = self.home.take() {
-            self.state.set(Registration::None);
-            self.is_edge.set(true);
+            self.forget_registration();
             reactor.remove(Some(fd), key, false);
         }
         self.register(direction, fd, find)
+    }
+
+    fn forget_registration(&self) {
+        self.state.set(Registration::None);
+        self.is_edge.set(true);
+        self.reported_by.set(0);
     }
 
     /// The owner is about to close `fd`, or to hand it out. `None`: the number is somebody else's by
@@ -361,8 +393,7 @@ impl Source {
     pub(crate) fn close(&self, fd: Option<BorrowedFd<'_>>, is_private: bool) {
         let home = self.home.borrow_mut().take();
         if let Some(Home { reactor, key }) = home {
-            self.state.set(Registration::None);
-            self.is_edge.set(true);
+            self.forget_registration();
             reactor.remove(fd, key, is_private);
         }
         // Nothing is known of what this number may become.
@@ -382,6 +413,7 @@ impl Source {
     pub(super) fn orphan(&self) {
         *self.home.borrow_mut() = None;
         self.state.set(Registration::Orphan);
+        self.reported_by.set(0);
         for side in &self.sides {
             side.is_ready.set(false);
             side.is_assumed.set(false);
@@ -408,12 +440,14 @@ impl Source {
     }
 
     /// The kernel says that `direction` is ready: an operation may be tried, and who waits is woken.
-    #[inline]
+    #[inline(always)]
     fn report(&self, direction: Direction) {
         let side = self.side(direction);
         side.is_ready.set(true);
         side.is_assumed.set(false);
-        side.waiters.give_all(|| ());
+        if !side.waiters.is_empty() {
+            side.waiters.give_all(|| ());
+        }
     }
 
     /// A direction that is closed is ready, too: the operation will tell how. Urgent data is noted for

@@ -27,7 +27,8 @@
 //!   finishes drops its future, stops being current, and then clears its chain ([`Waiter::forget_task`]),
 //!   so no bare pointer outlives its task.
 //! - **WAIT-2** A node joins only the chain of the *current* task, and a finished task never is.
-//! - **WAIT-3** The body is written when `place` leaves [`Place::New`], and stays.
+//! - **WAIT-3** The body is written whenever `place` leaves [`Place::New`], and read only while it is
+//!   elsewhere. A node that is in no list and holds no waker may go back to `New`.
 //! - **WAIT-4** A node is pinned before it is linked, and unlinked before it is gone: its `Drop` sees
 //!   to it, and ends the process where it can't (a [`WaitQueue`]'s node whose future forgot `cancel`).
 //! - **WAIT-5** User code (a foreign waker's clone, wake or drop) runs only while node and list are
@@ -188,7 +189,7 @@ impl Waiter {
     #[inline]
     fn body(&self) -> &Body {
         if self.place.get() == Place::New {
-            self.write_body(ptr::null());
+            self.write_body(ptr::null(), 0, Place::Ring);
         }
         // SAFETY: WAIT-3, it is written, now or before.
         unsafe { (*self.body.get()).assume_init_ref() }
@@ -196,19 +197,19 @@ impl Waiter {
 
     /// Writes the body of a new node, with a bare pointer or null (WAIT-3).
     #[inline]
-    fn write_body(&self, data: *const ()) {
+    fn write_body(&self, data: *const (), word: u64, place: Place) {
         debug_assert_eq!(self.place.get(), Place::New);
         let fresh = Body {
             links: Links::new(),
             chain: ChainLinks::new(),
             data: Cell::new(data),
             vtable: Cell::new(ptr::null()),
-            word: Cell::new(0),
+            word: Cell::new(word),
         };
         // SAFETY: no reference to the body exists yet (WAIT-3), and nobody else can get here: the
         // node is not `Sync`.
         unsafe { (*self.body.get()).write(fresh) };
-        self.place.set(Place::Ring);
+        self.place.set(place);
     }
 
     /// Whether the body is written.
@@ -285,11 +286,27 @@ impl Waiter {
         }
     }
 
+    /// Arms a node that waits nowhere for a queue, if `cx` is of the task that is being polled: then no
+    /// user code runs. `false`: nothing was done.
+    #[inline(always)]
+    fn arm_fresh(self: Pin<&Self>, cx: &Context<'_>, core: Option<&Core>, word: u64) -> bool {
+        match core.and_then(Core::current_task) {
+            Some(task) if self.is_new() && waker::is_of(cx.waker(), task) => {
+                self.write_body(task.as_ptr().cast(), word, Place::Queue);
+                self.is_woken.set(false);
+                task.waits().push_front(self);
+                self.note_tick(core);
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// WAIT-1: the bare pointer goes in together with the place on the task's own chain.
     #[inline(always)]
     fn arm_bare(self: Pin<&Self>, task: TaskRef, core: Option<&Core>) {
         if self.is_new() {
-            self.write_body(task.as_ptr().cast());
+            self.write_body(task.as_ptr().cast(), 0, Place::Ring);
             task.waits().push_front(self);
             self.note_tick(core);
         } else {
@@ -461,23 +478,30 @@ impl fmt::Display for Waiter {
     }
 }
 
-impl Drop for Waiter {
-    #[inline]
-    fn drop(&mut self) {
-        if self.is_new() {
-            return;
-        }
-        // SAFETY: WAIT-4, whatever is linked was pinned, and a drop does not move it. The reference
-        // is shared: neighbours reach this node through theirs.
-        let node = unsafe { Pin::new_unchecked(&*self) };
-        if node.place.get() == Place::Queue {
-            if node.body().links.is_linked() {
+impl Waiter {
+    /// The drop of a node whose body was written.
+    #[cold]
+    #[inline(never)]
+    fn drop_written(self: Pin<&Self>) {
+        if self.place.get() == Place::Queue {
+            if self.body().links.is_linked() {
                 forgotten_cancel();
             }
         } else {
-            Ring::unlink(node);
+            Ring::unlink(self);
         }
-        node.drop_waker();
+        self.drop_waker();
+    }
+}
+
+impl Drop for Waiter {
+    #[inline(always)]
+    fn drop(&mut self) {
+        if !self.is_new() {
+            // SAFETY: WAIT-4, whatever is linked was pinned, and a drop does not move it. The reference
+            // is shared: neighbours reach this node through theirs.
+            unsafe { Pin::new_unchecked(&*self) }.drop_written();
+        }
     }
 }
 

@@ -28,7 +28,7 @@ use std::pin::{Pin, pin};
 use std::ptr::{self, NonNull};
 use std::task::{Context, Poll};
 
-use super::{Kind, Place, Waiter, forgotten_cancel};
+use super::{Core, Kind, Place, Waiter, forgotten_cancel};
 use crate::list::{Linked, Queue};
 use crate::shim::Cell;
 
@@ -91,11 +91,26 @@ impl<T> WaitQueue<T> {
     /// `Ready` with what was handed to `node`; else it waits, at the back if it did not before, and
     /// `cx` is woken when something is. `word` says what for, to people.
     #[inline]
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "for the primitives that come next")
+    )]
     pub(crate) fn poll(&self, node: Pin<&WaitNode<T>>, cx: &Context<'_>, word: u64) -> Poll<T> {
+        Core::with_current(|core| self.poll_in(core, node, cx, word))
+    }
+
+    /// As [`WaitQueue::poll`], for who knows the loop that is entered.
+    pub(crate) fn poll_in(
+        &self,
+        core: Option<&Core>,
+        node: Pin<&WaitNode<T>>,
+        cx: &Context<'_>,
+        word: u64,
+    ) -> Poll<T> {
         if let Some(value) = node.slot.take() {
             return Poll::Ready(value);
         }
-        node.waiter().arm(cx);
+        node.waiter().arm_in(cx, core);
         // A foreign waker's clone may have led somebody to hand us something.
         if let Some(value) = node.slot.take() {
             node.waiter().drop_waker();
@@ -107,6 +122,25 @@ impl<T> WaitQueue<T> {
             self.0.push_back(node);
         }
         Poll::Pending
+    }
+
+    /// The short way into the queue, for nearly everybody: a node that waits nowhere, and the waker of
+    /// the task that is polled. What was handed to it before is forgotten. `false`: nothing was done,
+    /// [`WaitQueue::poll_in`] must do it.
+    #[inline(always)]
+    pub(crate) fn enter(
+        &self,
+        core: Option<&Core>,
+        node: Pin<&WaitNode<T>>,
+        cx: &Context<'_>,
+        word: u64,
+    ) -> bool {
+        let is_armed = node.waiter().arm_fresh(cx, core, word);
+        if is_armed {
+            node.slot.set(None);
+            self.0.push_back(node);
+        }
+        is_armed
     }
 
     /// Takes out whoever waits longest.
@@ -127,7 +161,10 @@ impl<T> WaitQueue<T> {
         // SAFETY: WAIT-4, it was linked until now; user code runs only at the very end.
         let node = unsafe { Pin::new_unchecked(node.as_ref()) };
         node.slot.set(Some(value));
-        node.waiter().woken().wake();
+        let wakeup = node.waiter().woken();
+        // It stands in no list and holds no waker: as good as new (WAIT-3).
+        node.waiter.place.set(Place::New);
+        wakeup.wake();
     }
 
     /// Hands `value` to whoever waits longest and wakes it; gives it back if nobody waits.
@@ -146,7 +183,6 @@ impl<T> WaitQueue<T> {
     }
 
     /// Hands `make()` to each of those who wait now; who joins meanwhile is not served.
-    #[inline]
     pub(crate) fn give_all(&self, mut make: impl FnMut() -> T) {
         let Some(first) = self.pop() else { return };
         if self.0.is_empty() {
@@ -183,7 +219,7 @@ impl<T> WaitQueue<T> {
     #[inline]
     pub(crate) fn cancel(&self, node: Pin<&WaitNode<T>>) -> Option<T> {
         if node.waiter.is_new() {
-            return None;
+            return node.slot.take();
         }
         if node.waiter.body().links.is_linked() && !self.0.unlink(node) {
             // Not ours to unlink: the future gave us another primitive's queue.
