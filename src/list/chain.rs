@@ -119,7 +119,7 @@ impl<N: Chained> Chain<N> {
     /// # Panics
     ///
     /// If `node` is linked already.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn push_front(self: Pin<&Self>, node: Pin<&N>) {
         let (links, first) = (links_of(node), &self.get_ref().first);
         // SAFETY: the node is live, being borrowed, and stays so until it is unlinked (LIST-1, LIST-2);
