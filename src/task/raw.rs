@@ -250,6 +250,14 @@ impl TaskRef {
         unsafe { self.header().core.as_ref() }
     }
 
+    /// Where future and result stand, one after the other.
+    #[inline]
+    fn stage(self) -> *mut () {
+        let block = self.as_ptr().cast_mut();
+        // SAFETY: inside the block, which lives (RAW-1); the pointer is the whole block's.
+        unsafe { block.byte_add(self.header().vtable.stage_offset).cast() }
+    }
+
     /// The waits of this task, for the node that is about to join or leave them.
     #[inline]
     pub(crate) fn waits<'a>(self) -> Pin<&'a Chain<Waiter>> {
@@ -322,8 +330,8 @@ impl TaskRef {
         match unsafe { (self.header().vtable.drop_future)(self) } {
             Ok(()) => self.finish(core, Ending::Aborted),
             Err(payload) => {
-                // SAFETY: RAW-3, the future is dropped and nothing stands in its place.
-                unsafe { (self.header().vtable.put_panic)(self, payload) };
+                // SAFETY: RAW-3, the future is dropped and nothing stands in its place, which has room.
+                unsafe { self.stage().cast::<Payload>().write(payload) };
                 self.finish(core, Ending::Panic);
             }
         }
@@ -452,8 +460,7 @@ impl TaskRef {
             }),
             Some(Ending::Panic) => {
                 // SAFETY: RAW-3, as above.
-                let payload = unsafe { (self.header().vtable.take_panic)(self) };
-                failure::report_task(self, payload);
+                failure::report_task(self, unsafe { self.take_panic() });
             }
             Some(Ending::Aborted) | None => {}
         }
@@ -516,13 +523,8 @@ impl TaskRef {
     /// [`TaskRef::take_ending`] just said `Output`, and `T` is the task's output type.
     #[inline]
     pub(crate) unsafe fn take_output<T>(self) -> T {
-        let mut output = std::mem::MaybeUninit::<T>::uninit();
-        let target = NonNull::from(&mut output).cast();
-        // SAFETY: RAW-3 and the caller's promise; the output is written, whole.
-        unsafe {
-            (self.header().vtable.take_output)(self, target);
-            output.assume_init()
-        }
+        // SAFETY: RAW-3 and the caller's promise; the output is not used in the block again.
+        unsafe { self.stage().cast::<T>().read() }
     }
 
     /// Moves the panic's payload out.
@@ -530,8 +532,8 @@ impl TaskRef {
     /// # Safety
     /// [`TaskRef::take_ending`] just said `Panic`.
     pub(crate) unsafe fn take_panic(self) -> Payload {
-        // SAFETY: RAW-3 and the caller's promise.
-        unsafe { (self.header().vtable.take_panic)(self) }
+        // SAFETY: RAW-3 and the caller's promise; the payload is not used in the block again.
+        unsafe { self.stage().cast::<Payload>().read() }
     }
 
     /// Keeps the waker of whoever awaits the handle, in place of an earlier one.

@@ -1,7 +1,8 @@
-//! The typed half of a task block: the future, then what it left, behind seven functions.
+//! The typed half of a task block: the future, then what it left, behind three functions.
 //!
 //! *Role.* [`super::raw`] runs a task through its [`Vtable`] without knowing its type; the functions here
-//! do, and are the only code that touches future and result.
+//! do, and are the only code that touches the future. Who knows the type of what it left, as a join handle
+//! does, moves it out by the offset.
 //!
 //! *Model.* One place, three things, one after the other; [`super::state`] knows which.
 //!
@@ -16,17 +17,17 @@
 //! RAW-3 (what stands in the stage), RAW-4 (the future never moves) and RAW-5 (only on the loop's
 //! thread), all of [`super::raw`].
 //!
-//! *Cost.* One indirect call per poll. A vtable of seven words per type of future.
+//! *Cost.* One indirect call per poll. A vtable of six words per type of future.
 #![expect(unsafe_code, reason = "a union, and the vtable over it")]
 
 use std::alloc::Layout;
 use std::cell::UnsafeCell;
 use std::future::Future;
 use std::marker::PhantomData;
-use std::mem::ManuallyDrop;
+use std::mem::{ManuallyDrop, offset_of};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::ptr::{self, NonNull};
+use std::ptr;
 use std::task::{Context, Poll};
 
 use super::failure::{self, Payload};
@@ -39,11 +40,10 @@ use super::raw::{Header, TaskRef};
 /// this one, and RAW-3 says what stands in the stage. Each function below names its own condition.
 pub(super) struct Vtable {
     pub(super) layout: Layout,
+    /// Where the stage is in the block; it depends on the alignment of future and output.
+    pub(super) stage_offset: usize,
     pub(super) poll: unsafe fn(TaskRef, &mut Context<'_>) -> Polled,
     pub(super) drop_future: unsafe fn(TaskRef) -> Result<(), Payload>,
-    pub(super) take_output: unsafe fn(TaskRef, NonNull<()>),
-    pub(super) take_panic: unsafe fn(TaskRef) -> Payload,
-    pub(super) put_panic: unsafe fn(TaskRef, Payload),
     pub(super) discard_output: unsafe fn(TaskRef),
 }
 
@@ -75,16 +75,14 @@ pub(super) struct VtableOf<F>(PhantomData<F>);
 impl<F: Future> VtableOf<F> {
     pub(super) const VTABLE: Vtable = Vtable {
         layout: Layout::new::<Block<F>>(),
+        stage_offset: offset_of!(Block<F>, stage),
         poll: poll::<F>,
         drop_future: drop_future::<F>,
-        take_output: take_output::<F>,
-        take_panic: take_panic::<F>,
-        put_panic: put_panic::<F>,
         discard_output: discard_output::<F>,
     };
 }
 
-/// Where the stage of a `Block<F>` is; its offset depends on the future's alignment.
+/// Where the stage of a `Block<F>` is.
 #[inline]
 fn stage<F: Future>(task: TaskRef) -> *mut Stage<F> {
     let block = task.as_ptr().cast_mut().cast::<Block<F>>();
@@ -115,18 +113,27 @@ unsafe fn poll<F: Future>(task: TaskRef, cx: &mut Context<'_>) -> Polled {
     }));
     match result {
         Ok(polled) => polled,
-        Err(payload) => {
-            if !is_dropped {
-                // SAFETY: RAW-3, the panic came out of `poll`, so the future still stands.
-                if let Err(second) = unsafe { drop_future::<F>(task) } {
-                    failure::drop_quietly(second);
-                }
-            }
-            // SAFETY: RAW-3, the stage is empty, and has room for a payload by the union.
-            unsafe { put_panic::<F>(task, payload) };
-            Polled::Panicked
+        // SAFETY: RAW-3, a panic that came out of `poll` left the future where it was.
+        Err(payload) => unsafe { panicked::<F>(task, payload, is_dropped) },
+    }
+}
+
+/// Puts `payload` where the future was, or still is.
+///
+/// # Safety
+/// RAW-3: `task` is a `Block<F>` whose future is there, unless `is_dropped`; it is gone afterwards.
+#[cold]
+#[inline(never)]
+unsafe fn panicked<F: Future>(task: TaskRef, payload: Payload, is_dropped: bool) -> Polled {
+    if !is_dropped {
+        // SAFETY: the caller's promise.
+        if let Err(second) = unsafe { drop_future::<F>(task) } {
+            failure::drop_quietly(second);
         }
     }
+    // SAFETY: RAW-3, the stage is empty, and has room for a payload by the union.
+    unsafe { stage::<F>(task).cast::<Payload>().write(payload) };
+    Polled::Panicked
 }
 
 /// # Safety
@@ -139,33 +146,8 @@ unsafe fn drop_future<F: Future>(task: TaskRef) -> Result<(), Payload> {
 }
 
 /// # Safety
-/// RAW-3: `task` is a `Block<F>` whose output is there; `target` has room for it.
-unsafe fn take_output<F: Future>(task: TaskRef, target: NonNull<()>) {
-    // SAFETY: the caller's promise; the output is not used in the block again.
-    unsafe {
-        target
-            .cast::<F::Output>()
-            .write(stage::<F>(task).cast::<F::Output>().read())
-    }
-}
-
-/// # Safety
 /// RAW-3: `task` is a `Block<F>` whose output is there.
 unsafe fn discard_output<F: Future>(task: TaskRef) {
     // SAFETY: the caller's promise.
     unsafe { ptr::drop_in_place(stage::<F>(task).cast::<F::Output>()) }
-}
-
-/// # Safety
-/// RAW-3: `task` is a `Block<F>` whose panic payload is there.
-unsafe fn take_panic<F: Future>(task: TaskRef) -> Payload {
-    // SAFETY: the caller's promise; the payload is not used in the block again.
-    unsafe { stage::<F>(task).cast::<Payload>().read() }
-}
-
-/// # Safety
-/// RAW-3: `task` is a `Block<F>` whose stage is empty.
-unsafe fn put_panic<F: Future>(task: TaskRef, payload: Payload) {
-    // SAFETY: the caller's promise; the union has room for a payload.
-    unsafe { stage::<F>(task).cast::<Payload>().write(payload) }
 }
