@@ -16,7 +16,7 @@
 //!
 //! *Read in this order:* [`state`] (the life of a task), [`raw`] and [`stage`] (its block), [`count`] and [`block`]
 //! (its memory), [`waker`], [`queue`] and [`inbox`] (how it gets to run), [`wait`] (how it waits),
-//! [`join`] (how it is awaited), [`core`](self::core) (what they share).
+//! [`join`] and [`joined`] (how it is awaited), [`core`](self::core) (what they share).
 //!
 //! *Scenarios that the pieces must survive together*, each with its model in `models.rs` or its test in
 //! `tests/hazards_tasks.rs`: a wake from another thread while the loop falls asleep, or is dropped; a
@@ -29,6 +29,7 @@ pub(crate) mod count;
 pub(crate) mod failure;
 pub(crate) mod inbox;
 pub(crate) mod join;
+mod joined;
 pub(crate) mod queue;
 pub(crate) mod raw;
 pub(crate) mod record;

@@ -7,7 +7,7 @@
 //! chunk of a block is found by clearing the low bits of its address.
 //!
 //! ```text
-//!   class  0    1    …   8         62            a chunk of class 8, 144 bytes a block:
+//!   class  1    2    …   9         63            a chunk of class 9, 144 bytes a block:
 //!          │    │        │          │            ┌──────┬───────┬───────┬──────┬───────────┐
 //!          ▼    ▼        ▼          ▼            │ live │ block │ block │  …   │ not cut   │
 //!         16   32       144        1008 bytes    └──────┴───────┴───────┴──────┴───────────┘
@@ -49,30 +49,32 @@ use std::sync::atomic::Ordering::AcqRel;
 
 /// Classes are this far apart, blocks aligned to it, and a chunk's count has so much room.
 const GRANULE: usize = 16;
-/// Classes 0 to 62 are 16 to 1008 bytes.
-const CLASS_COUNT: usize = 63;
+/// Classes 1 to 63 are 16 to 1008 bytes. A power of two, so that an index needs no check.
+const CLASS_COUNT: usize = 64;
 /// Blocks are cut from pieces of this size and alignment: 227 small tasks.
 const CHUNK_BYTES: usize = 32 * 1024;
 /// What the free lists may hold while the loop sleeps: about 1800 small tasks.
 const KEEP_BYTES: usize = 256 * 1024;
+const KEEP_GRANULES: usize = KEEP_BYTES / GRANULE;
 
 const CHUNK_LAYOUT: Layout = match Layout::from_size_align(CHUNK_BYTES, CHUNK_BYTES) {
     Ok(layout) => layout,
     Err(_) => panic!("the size is a power of two"),
 };
 
-/// Where a block comes from; kept in its header, so that any thread can give it back.
+/// Where a block comes from, and how many granules it is long; kept in its header, so that any thread can
+/// give it back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SizeClass(u8);
 
 impl SizeClass {
     /// An allocation of its own.
-    pub(crate) const NONE: SizeClass = SizeClass(u8::MAX);
+    pub(crate) const NONE: SizeClass = SizeClass(0);
 
     /// The class for blocks of `layout`. Constant for each type of task.
     #[inline]
     const fn of(layout: Layout) -> SizeClass {
-        let class = layout.size().saturating_sub(1) / GRANULE;
+        let class = layout.size().div_ceil(GRANULE);
         let is_plain = cfg!(any(mainspring_malloc, mainspring_loom));
         if is_plain || layout.align() > GRANULE || class >= CLASS_COUNT {
             SizeClass::NONE
@@ -84,7 +86,18 @@ impl SizeClass {
     /// The bytes of a block of this class, which is not [`SizeClass::NONE`].
     #[inline]
     const fn bytes(self) -> usize {
-        (self.0 as usize + 1) * GRANULE
+        self.granules() * GRANULE
+    }
+
+    #[inline]
+    const fn granules(self) -> usize {
+        self.0 as usize
+    }
+
+    /// Where the class's list stands.
+    #[inline]
+    const fn index(self) -> usize {
+        self.0 as usize % CLASS_COUNT
     }
 }
 
@@ -145,30 +158,30 @@ struct FreeBlock {
     next: *mut FreeBlock,
 }
 
-/// The part of a chunk that was not cut yet.
+/// The part of a chunk that was not cut yet: whole blocks from `next` to `end`.
 struct Uncut {
     next: Cell<*mut u8>,
-    left: Cell<usize>,
+    end: Cell<*mut u8>,
 }
 
 /// A loop's free blocks, by class, and the chunks that it cuts.
 pub(crate) struct FreeLists {
     heads: [Cell<*mut FreeBlock>; CLASS_COUNT],
     chunks: [Uncut; CLASS_COUNT],
-    /// The bytes of all free blocks, those not cut yet left out.
-    bytes: Cell<usize>,
+    /// What all free blocks are long, those not cut yet left out.
+    granules: Cell<usize>,
 }
 
 impl FreeLists {
     pub(crate) fn new() -> FreeLists {
         let uncut = || Uncut {
             next: Cell::new(ptr::null_mut()),
-            left: Cell::new(0),
+            end: Cell::new(ptr::null_mut()),
         };
         FreeLists {
             heads: [const { Cell::new(ptr::null_mut()) }; CLASS_COUNT],
             chunks: std::array::from_fn(|_| uncut()),
-            bytes: Cell::new(0),
+            granules: Cell::new(0),
         }
     }
 
@@ -179,12 +192,12 @@ impl FreeLists {
         if class == SizeClass::NONE {
             return (allocate(layout), class);
         }
-        let list = &self.heads[class.0 as usize];
+        let list = &self.heads[class.index()];
         let block = match NonNull::new(list.get()) {
             Some(block) => {
                 // SAFETY: BLOCK-1, a block in the list begins with its link.
                 list.set(unsafe { block.as_ref().next });
-                self.bytes.set(self.bytes.get() - class.bytes());
+                self.granules.set(self.granules.get() - class.granules());
                 block.cast()
             }
             None => self.cut(class),
@@ -194,12 +207,11 @@ impl FreeLists {
 
     /// The next block of the class's chunk, which is a new one if nothing is left.
     fn cut(&self, class: SizeClass) -> NonNull<u8> {
-        let chunk = &self.chunks[class.0 as usize];
-        if chunk.left.get() == 0 {
+        let chunk = &self.chunks[class.index()];
+        if ptr::eq(chunk.next.get(), chunk.end.get()) {
             Self::start_chunk(chunk, class);
         }
         let block = chunk.next.get();
-        chunk.left.set(chunk.left.get() - 1);
         chunk.next.set(block.wrapping_add(class.bytes()));
         // SAFETY: `start_chunk` saw to it that a block is left there.
         unsafe { NonNull::new_unchecked(block) }
@@ -215,49 +227,60 @@ impl FreeLists {
                 live: AtomicUsize::new(count),
             })
         };
-        uncut.next.set(start.as_ptr().wrapping_add(GRANULE));
-        uncut.left.set(count);
+        let first = start.as_ptr().wrapping_add(GRANULE);
+        uncut.next.set(first);
+        uncut.end.set(first.wrapping_add(count * class.bytes()));
     }
 
-    /// Keeps a block for the next task of its class, or frees it if it has none.
+    /// Keeps a block for the next task of its class, which is not [`SizeClass::NONE`].
     ///
     /// # Safety
     /// As for [`free`]; and on the loop's thread (BLOCK-2).
     #[inline]
-    pub(crate) unsafe fn put(&self, block: NonNull<u8>, class: SizeClass, layout: Layout) {
-        if class == SizeClass::NONE {
-            // SAFETY: the caller's promise.
-            return unsafe { free(block, class, layout) };
-        }
-        let list = &self.heads[class.0 as usize];
+    pub(crate) unsafe fn put(&self, block: NonNull<u8>, class: SizeClass) {
+        debug_assert_ne!(class, SizeClass::NONE);
+        let list = &self.heads[class.index()];
         let block = block.cast::<FreeBlock>();
         // SAFETY: nothing else refers to the block, and it is at least 16 bytes, 16-aligned.
         unsafe { block.write(FreeBlock { next: list.get() }) };
         list.set(block.as_ptr());
-        self.bytes.set(self.bytes.get() + class.bytes());
+        self.granules.set(self.granules.get() + class.granules());
     }
 
     /// Gives blocks back until at most [`KEEP_BYTES`] are kept; called before the loop sleeps.
     #[inline]
     pub(crate) fn trim(&self) {
-        if self.bytes.get() > KEEP_BYTES {
-            self.shrink_to(KEEP_BYTES);
+        if self.granules.get() > KEEP_GRANULES {
+            self.shrink_to(KEEP_GRANULES);
         }
     }
 
     #[cold]
     fn shrink_to(&self, most: usize) {
         for (class, list) in self.heads.iter().enumerate() {
-            let bytes = SizeClass(class as u8).bytes();
-            while self.bytes.get() > most {
+            // Neighbours in a list are often of one chunk: they go back together.
+            let mut run: Option<(NonNull<Chunk>, usize)> = None;
+            while self.granules.get() > most {
                 let Some(block) = NonNull::new(list.get()) else {
                     break;
                 };
                 // SAFETY: BLOCK-1, a block in the list begins with its link.
                 list.set(unsafe { block.as_ref().next });
-                self.bytes.set(self.bytes.get() - bytes);
-                // SAFETY: BLOCK-1, it was cut from a chunk, and just left its list.
-                unsafe { give_back(chunk_of(block.cast()), 1) };
+                self.granules.set(self.granules.get() - class);
+                let chunk = chunk_of(block.cast());
+                match &mut run {
+                    Some((same, count)) if *same == chunk => *count += 1,
+                    _ => {
+                        if let Some((chunk, count)) = run.replace((chunk, 1)) {
+                            // SAFETY: BLOCK-1, so many were cut from it, and just left their list.
+                            unsafe { give_back(chunk, count) };
+                        }
+                    }
+                }
+            }
+            if let Some((chunk, count)) = run {
+                // SAFETY: BLOCK-1, as for those before.
+                unsafe { give_back(chunk, count) };
             }
         }
     }
@@ -266,10 +289,11 @@ impl FreeLists {
 impl Drop for FreeLists {
     fn drop(&mut self) {
         self.shrink_to(0);
-        for uncut in &self.chunks {
-            if let (Some(block), left @ 1..) = (NonNull::new(uncut.next.get()), uncut.left.get()) {
+        for (class, uncut) in self.chunks.iter().enumerate() {
+            let left = uncut.end.get().addr() - uncut.next.get().addr();
+            if let (Some(block), 1..) = (NonNull::new(uncut.next.get()), left) {
                 // SAFETY: BLOCK-3, nobody was given the blocks that were not cut.
-                unsafe { give_back(chunk_of(block), left) };
+                unsafe { give_back(chunk_of(block), left / (class * GRANULE)) };
             }
         }
     }
@@ -300,7 +324,7 @@ mod tests {
         let lists = FreeLists::new();
         let (first, class) = lists.take(layout(136));
         // SAFETY: just taken, nobody else has it.
-        unsafe { lists.put(first, class, layout(136)) };
+        unsafe { lists.put(first, class) };
         let (second, class) = lists.take(layout(144));
         assert_eq!(first, second, "136 and 144 bytes share a class");
         // SAFETY: just taken, nobody else has it.
@@ -313,11 +337,11 @@ mod tests {
         let blocks: Vec<_> = (0..10_000).map(|_| lists.take(layout(144))).collect();
         for &(block, class) in &blocks {
             // SAFETY: taken above, used by nobody.
-            unsafe { lists.put(block, class, layout(144)) };
+            unsafe { lists.put(block, class) };
         }
-        assert_eq!(lists.bytes.get(), 1_440_000);
+        assert_eq!(lists.granules.get(), 1_440_000 / GRANULE);
         lists.trim();
-        assert!(lists.bytes.get() <= KEEP_BYTES);
+        assert!(lists.granules.get() <= KEEP_GRANULES);
     }
 
     #[test]
@@ -334,7 +358,7 @@ mod tests {
             }
             for (block, class) in taken {
                 // SAFETY: taken above, used by nobody.
-                unsafe { lists.put(block, class, layout(size)) };
+                unsafe { lists.put(block, class) };
             }
         }
     }
@@ -372,6 +396,6 @@ mod tests {
         assert_eq!(class, SizeClass::NONE);
         assert_eq!(block.as_ptr() as usize % 64, 0);
         // SAFETY: just taken, with this layout.
-        unsafe { lists.put(block, class, aligned) };
+        unsafe { free(block, class, aligned) };
     }
 }

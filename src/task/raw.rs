@@ -50,7 +50,7 @@ use super::count::{BiasedCount, OnRelease};
 use super::failure::{self, Payload};
 use super::record::{Record, SpawnMeta};
 use super::stage::{Block, Polled, Vtable, VtableOf};
-use super::state::{AfterPoll, Ending, OnAbort, OnDetach, OnDone, OnRun, Remote, State};
+use super::state::{AfterPoll, Ending, OnDone, OnRun, Remote, State};
 use super::wait::Waiter;
 use super::waker;
 use crate::list::{Chain, Linked, Links, Ring};
@@ -71,7 +71,7 @@ pub(crate) struct Header {
     /// What this task waits for now.
     waits: Chain<Waiter>,
     owned: Links,
-    joiner: Cell<Option<Waker>>,
+    pub(super) joiner: Cell<Option<Waker>>,
     pub(crate) inbox_next: AtomicPtr<Header>,
     id: Cell<u64>,
     record: Record,
@@ -408,51 +408,52 @@ impl TaskRef {
         }
     }
 
-    /// Frees the block: on the loop's thread for the next task, elsewhere for the allocator.
-    #[inline(always)]
+    /// Frees the block: on the loop's thread for the next task, elsewhere for the allocator. The last
+    /// reference is gone (COUNT-3), and with it future and result (RAW-3: the loop's reference covers the
+    /// one, the handle's the other) and the joiner (`finish` or `detach`).
+    #[inline]
     fn free(self) {
+        let (header, core) = (self.header(), self.core());
+        let is_plain = header.class != SizeClass::NONE && !header.record.is_named();
+        if !is_plain || !core.is_current() {
+            return self.free_specially();
+        }
+        // SAFETY: on the loop's thread; nobody else refers to the block, whose record owns nothing.
+        unsafe { core.free.put(self.0.cast(), header.class) };
+        // The block's share of the core. The event loop's own share still keeps it (CORE-1).
+        core.release_local();
+    }
+
+    /// Frees a block that has a name, or can't be recycled, or whose loop is not entered here.
+    #[cold]
+    #[inline(never)]
+    fn free_specially(self) {
         let header = self.header();
         let (layout, class, core) = (header.vtable.layout, header.class, header.core);
-        let recycle = self.core().is_current();
+        let is_local = self.core().is_current();
         // For loom: whatever the loop's thread did to the block happens before it is freed.
         #[cfg(mainspring_loom)]
         let _ = header.ready_next.get();
-        // The last reference is gone (COUNT-3), and with it future and result (RAW-3: the loop's
-        // reference covers the one, the handle's the other) and the joiner (`finish` or `detach`).
         // SAFETY: nobody else refers to the header, and the record is not used again.
         unsafe { ptr::drop_in_place(&raw mut (*self.0.as_ptr()).record) };
-        let block = self.0.cast();
-        if recycle {
-            // SAFETY: on the loop's thread; the block has this layout and no user; the share of the
-            // core is the block's, and the event loop's own share outlives this call.
-            unsafe { core.as_ref().free.put(block, class, layout) };
+        if is_local && class != SizeClass::NONE {
+            // SAFETY: on the loop's thread, and nobody refers to the block; CORE-1 as below.
+            unsafe { core.as_ref().free.put(self.0.cast(), class) };
+        } else {
+            // SAFETY: the block has this layout, and nothing refers to it any more.
+            unsafe { block::free(self.0.cast(), class, layout) };
+        }
+        if is_local {
             // SAFETY: CORE-1, the event loop's own share still keeps the core.
             unsafe { core.as_ref() }.release_local();
         } else {
-            // SAFETY: the block has this layout and no user; the share of the core is its own.
-            unsafe { TaskRef::free_elsewhere(block, class, layout, core) };
+            // SAFETY: the block's own share, not used afterwards.
+            unsafe { Core::release_shared(core) };
         }
     }
 
-    /// Frees a block whose loop is not entered here.
-    ///
-    /// # Safety
-    /// As for [`block::free`]; `core` is the block's share.
-    #[cold]
-    unsafe fn free_elsewhere(
-        block: NonNull<u8>,
-        class: SizeClass,
-        layout: Layout,
-        core: NonNull<Core>,
-    ) {
-        // SAFETY: the caller's promise that nothing refers to the block.
-        unsafe { block::free(block, class, layout) };
-        // SAFETY: the block's own share, not used afterwards.
-        unsafe { Core::release_shared(core) };
-    }
-
     /// Drops a result that nobody will fetch; a panic is reported.
-    fn discard(self, ending: Option<Ending>) {
+    pub(super) fn discard(self, ending: Option<Ending>) {
         match ending {
             Some(Ending::Output) => failure::contain("a task's output, as it was dropped,", || {
                 // SAFETY: RAW-3, `take_ending` said so just now, and says it once.
@@ -475,48 +476,6 @@ impl TaskRef {
         self.free();
     }
 
-    // What a join handle does. It lives on the loop's thread, but the loop may not be entered.
-
-    /// Marks and queues; the loop drops the future in its turn.
-    pub(crate) fn abort(self) {
-        match self.header().state.transition_to_aborted() {
-            OnAbort::Push => self.core().push_ready(self),
-            OnAbort::Nothing => {}
-        }
-    }
-
-    /// The join handle goes, and its reference with it.
-    #[inline]
-    pub(crate) fn detach(self) {
-        let header = self.header();
-        match header.state.transition_to_detached() {
-            OnDetach::Release => self.release_shared(),
-            OnDetach::Discard(ending) => {
-                self.discard(Some(ending));
-                self.release_shared();
-            }
-            OnDetach::Leave => {
-                if let Some(joiner) = header.joiner.take() {
-                    failure::contain("a joiner's waker, as it was dropped,", || drop(joiner));
-                }
-                // The handle's reference was made on this thread, so it goes from the local half.
-                header.count.release_local();
-            }
-        }
-    }
-
-    /// Whether the future is gone.
-    #[inline]
-    pub(crate) fn is_done(self) -> bool {
-        self.header().state.is_done()
-    }
-
-    /// Which result stands in the block; whoever asks takes it.
-    #[inline]
-    pub(crate) fn take_ending(self) -> Option<Ending> {
-        self.header().state.take_ending()
-    }
-
     /// Moves the output out.
     ///
     /// # Safety
@@ -534,40 +493,6 @@ impl TaskRef {
     pub(crate) unsafe fn take_panic(self) -> Payload {
         // SAFETY: RAW-3 and the caller's promise; the payload is not used in the block again.
         unsafe { self.stage().cast::<Payload>().read() }
-    }
-
-    /// Keeps the waker of whoever awaits the handle, in place of an earlier one.
-    pub(crate) fn set_joiner(self, waker: &Waker) {
-        let slot = &self.header().joiner;
-        let earlier = slot.take();
-        if let Some(earlier) = earlier {
-            if earlier.will_wake(waker) {
-                slot.set(Some(earlier));
-                return;
-            }
-            // Foreign code may run here and in `clone`; the slot is empty meanwhile, and whole.
-            failure::contain("a joiner's waker, as it was dropped,", || drop(earlier));
-        }
-        let waker = waker.clone();
-        // What that code may have put here meanwhile is older than this poll.
-        drop(slot.replace(Some(waker)));
-    }
-
-    /// The address of the task that awaits this one, if it is one of ours.
-    pub(crate) fn joiner_task(self) -> Option<usize> {
-        let slot = &self.header().joiner;
-        let joiner = slot.take();
-        let task = joiner.as_ref().and_then(waker::task_of);
-        slot.set(joiner);
-        task.map(|header| header as usize)
-    }
-
-    /// Whether nobody holds a reference but the loop, the join handle and `in_slots` join slots.
-    pub(crate) fn references_are_known(self, in_slots: i32) -> bool {
-        let header = self.header();
-        header
-            .count
-            .is_known(1 + i32::from(header.state.is_joinable()) + in_slots)
     }
 }
 

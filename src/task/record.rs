@@ -73,6 +73,12 @@ mod imp {
             }
         }
 
+        /// Whether it owns a name, to be freed with it.
+        #[inline]
+        pub(crate) fn is_named(&self) -> bool {
+            self.name.get().is_some()
+        }
+
         pub(crate) fn name(&self) -> Option<&str> {
             self.name.get().map(|name| &***name)
         }
@@ -109,6 +115,11 @@ mod imp {
 
         #[inline]
         pub(crate) fn adopt(&self, _core: &Core) {}
+
+        #[inline]
+        pub(crate) fn is_named(&self) -> bool {
+            false
+        }
 
         pub(crate) fn name(&self) -> Option<&str> {
             None

@@ -1,0 +1,97 @@
+//! The joined side: what a join handle does to its task.
+//!
+//! *Role.* [`super::join`] aborts, detaches and reads by these; the proof of a deadlock asks who awaits
+//! whom. All of it happens on the loop's thread, but the loop may not be entered.
+//!
+//! *User code* (a foreign waker's clone and drop) runs while the join slot is empty, and whole.
+
+use std::task::Waker;
+
+use super::failure;
+use super::raw::TaskRef;
+use super::state::{Ending, OnAbort, OnDetach};
+use super::waker;
+
+impl TaskRef {
+    /// Marks and queues; the loop drops the future in its turn.
+    pub(crate) fn abort(self) {
+        match self.header().state.transition_to_aborted() {
+            OnAbort::Push => self.core().push_ready(self),
+            OnAbort::Nothing => {}
+        }
+    }
+
+    /// The join handle goes, and its reference with it.
+    #[inline]
+    pub(crate) fn detach(self) {
+        match self.header().state.transition_to_detached() {
+            OnDetach::Release => self.release_shared(),
+            OnDetach::Discard(ending) => self.detach_unread(ending),
+            OnDetach::Leave => self.detach_unfinished(),
+        }
+    }
+
+    /// The result that nobody fetched goes first.
+    #[inline(never)]
+    fn detach_unread(self, ending: Ending) {
+        self.discard(Some(ending));
+        self.release_shared();
+    }
+
+    /// The task goes on.
+    #[inline(never)]
+    fn detach_unfinished(self) {
+        let header = self.header();
+        if let Some(joiner) = header.joiner.take() {
+            failure::contain("a joiner's waker, as it was dropped,", || drop(joiner));
+        }
+        // The handle's reference was made on this thread, so it goes from the local half.
+        header.count.release_local();
+    }
+
+    /// Whether the future is gone.
+    #[inline]
+    pub(crate) fn is_done(self) -> bool {
+        self.header().state.is_done()
+    }
+
+    /// Which result stands in the block; whoever asks takes it.
+    #[inline]
+    pub(crate) fn take_ending(self) -> Option<Ending> {
+        self.header().state.take_ending()
+    }
+
+    /// Keeps the waker of whoever awaits the handle, in place of an earlier one.
+    pub(crate) fn set_joiner(self, waker: &Waker) {
+        let slot = &self.header().joiner;
+        let earlier = slot.take();
+        if let Some(earlier) = earlier {
+            if earlier.will_wake(waker) {
+                slot.set(Some(earlier));
+                return;
+            }
+            // Foreign code may run here and in `clone`; the slot is empty meanwhile, and whole.
+            failure::contain("a joiner's waker, as it was dropped,", || drop(earlier));
+        }
+        let waker = waker.clone();
+        // What that code may have put here meanwhile is older than this poll.
+        drop(slot.replace(Some(waker)));
+    }
+
+    /// The address of the task that awaits this one, if it is one of ours.
+    pub(crate) fn joiner_task(self) -> Option<usize> {
+        let slot = &self.header().joiner;
+        let joiner = slot.take();
+        let task = joiner.as_ref().and_then(waker::task_of);
+        slot.set(joiner);
+        task.map(|header| header as usize)
+    }
+
+    /// Whether nobody holds a reference but the loop, the join handle and `in_slots` join slots.
+    pub(crate) fn references_are_known(self, in_slots: i32) -> bool {
+        let header = self.header();
+        header
+            .count
+            .is_known(1 + i32::from(header.state.is_joinable()) + in_slots)
+    }
+}
