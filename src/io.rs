@@ -7,13 +7,31 @@
 //! with the kernel before that.
 
 mod async_fd;
+mod buf;
 pub(crate) mod caller;
+mod chain;
+mod ends;
 pub(crate) mod forward;
+mod incomplete;
+mod numbers;
 mod read;
+mod read_exact;
+mod read_to_end;
+mod take;
 mod traits;
 mod write;
+mod write_all;
 
 pub use async_fd::{AsyncFd, FdReady, WithFd};
-pub use read::{AsyncReadExt, Read};
+pub use buf::Buf;
+pub use chain::Chain;
+pub use ends::{Empty, Repeat, Sink, empty, repeat, sink};
+pub use incomplete::Incomplete;
+pub use numbers::{ReadNumber, WriteNumber};
+pub use read::{AsyncReadExt, Read, ReadVectored};
+pub use read_exact::{ReadCursor, ReadExact, ReadExactBuf};
+pub use read_to_end::{ReadToEnd, ReadToString};
+pub use take::Take;
 pub use traits::{AsyncBufRead, AsyncRead, AsyncSeek, AsyncWrite};
-pub use write::{AsyncWriteExt, Write};
+pub use write::{AsyncWriteExt, Close, Flush, Write, WriteVectored};
+pub use write_all::{WriteAll, WriteAllBuf, WriteAllVectored};
