@@ -8,7 +8,6 @@
 
 mod async_fd;
 mod buf;
-pub(crate) mod caller;
 mod chain;
 mod ends;
 pub(crate) mod forward;
@@ -23,6 +22,7 @@ mod traits;
 mod write;
 mod write_all;
 
+pub(crate) use crate::task::caller;
 pub use async_fd::{AsyncFd, FdReady, WithFd};
 pub use buf::Buf;
 pub use chain::Chain;

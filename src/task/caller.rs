@@ -8,7 +8,7 @@
 
 use std::panic::Location;
 
-use crate::task::core::Core;
+use super::core::Core;
 
 /// The line of a user's call.
 #[derive(Clone, Copy, Debug)]
