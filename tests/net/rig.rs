@@ -1,10 +1,11 @@
 //! What the tests of sockets share: a test on both backends, pairs of sockets, a process of its own.
 //!
-//! *Role.* `tests/net.rs` and `tests/hazards_selector.rs` are made of functions over an [`On`];
-//! [`on_both`] makes a `#[test]` of each for the system's own selector, and again for poll(2). Each
-//! run asserts the backend's name first, for a mistyped cfg would select the default silently.
+//! *Role.* `tests/net.rs`, `tests/hazards_selector.rs` and `tests/cancel.rs` are made of functions over
+//! an [`On`]; [`on_both`] makes a `#[test]` of each for the system's own selector, and again for
+//! poll(2). Each run asserts the backend's name first, for a mistyped cfg would select the default
+//! silently.
 
-#![allow(dead_code, reason = "each of the two suites uses its part")]
+#![allow(dead_code, unused_macros, reason = "each suite uses its part")]
 
 use std::future::Future;
 use std::net::SocketAddr;

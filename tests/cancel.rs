@@ -1,0 +1,50 @@
+//! Cancel safety, held to its word: every waiting function, dropped at each of its waits.
+//!
+//! Whoever writes `# Cancel safety` into the docs of a function owes it a test here; `tests/tidy.rs`
+//! compares both ways, and also that the test uses the words of the docs. It takes these lines, in the
+//! file of the area:
+//!
+//! ```ignore
+//! // cancels: TcpStream::read
+//! fn a_read_takes_no_bytes_that_it_does_not_return(on: On) {
+//!     let waits = Case::new(on, wire::tcp)                   // near and far side, new for each drop
+//!         .world(|far| far.send(3))                          // what happens whenever it waits
+//!         .safe(                                             // or `loses_its_place`, or `not_safe`
+//!             async |near| {                                 // the call, in the loop of its caller
+//!                 while near.got.len() < 12 {
+//!                     let mut buf = [0; 5];
+//!                     let count = near.stream.read(&mut buf).await.unwrap();
+//!                     near.got.extend_from_slice(&buf[..count]);
+//!                 }
+//!             },
+//!             async |near, _| assert_eq!(near.got, pattern(12)), // after it was made again
+//!         );
+//!     assert_eq!(waits, 4);                                  // at least one, or nothing was tested
+//! }
+//! ```
+//!
+//! and its name in the list `everywhere!` at the top of that file, which makes a test for each backend.
+//! A name is `Type::method` or `module::function` (without the module for what stands in the crate's
+//! root), several are separated by commas. `Type` alone, for a future that functions return which do not
+//! wait themselves (`JoinHandle`), stands for those.
+#![cfg(feature = "sim")]
+
+#[path = "net/rig.rs"]
+mod rig;
+
+#[path = "cancel/everywhere.rs"]
+#[macro_use]
+mod everywhere;
+
+#[path = "cancel/io.rs"]
+mod io;
+#[path = "cancel/net.rs"]
+mod net;
+#[path = "cancel/tasks.rs"]
+mod tasks;
+#[path = "cancel/teeth.rs"]
+mod teeth;
+#[path = "cancel/time.rs"]
+mod time;
+#[path = "cancel/wire.rs"]
+mod wire;
