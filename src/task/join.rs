@@ -254,7 +254,8 @@ impl<T> fmt::Debug for JoinHandle<T> {
 /// A [`JoinHandle`] whose drop aborts its task. Made by [`JoinHandle::abort_on_drop`].
 ///
 /// # Cancel safety
-/// Dropping it *is* the cancellation: the task's future is dropped in the loop's next turn.
+/// Not safe, because dropping it *is* the cancellation: the task's future is dropped in the loop's next
+/// turn. Awaited by `&mut` it is as safe as a [`JoinHandle`].
 ///
 /// ```
 /// use mainspring::time::{sleep, timeout};

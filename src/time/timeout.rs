@@ -21,7 +21,7 @@ use crate::pin::{pinned, pinned_mut};
 /// ready yields by its budget, so the time is looked at.
 ///
 /// # Cancel safety
-/// As safe as the body, which is dropped with it.
+/// Safe, if the body is, which is dropped with it.
 #[must_use = "futures do nothing unless you `.await` or poll them"]
 #[derive(Debug)]
 pub struct Timeout<F> {
