@@ -24,6 +24,7 @@
 //! ```
 //!
 //! and its name in the list `everywhere!` at the top of that file, which makes a test for each backend.
+//! The test itself calls `safe`, `loses_its_place` or `not_safe`, for that is compared with the docs.
 //! A name is `Type::method` or `module::function` (without the module for what stands in the crate's
 //! root), several are separated by commas. `Type` alone, for a future that functions return which do not
 //! wait themselves (`JoinHandle`), stands for those.

@@ -7,8 +7,12 @@
 //! *Why not a script, or a lint tool.* It runs with `cargo test`, on every system, with nothing to
 //! install, and the next contributor can read it.
 
+#[path = "tidy/cancel.rs"]
+mod cancel;
 #[path = "tidy/docs.rs"]
 mod docs;
+#[path = "tidy/items.rs"]
+mod items;
 #[path = "tidy/layers.rs"]
 mod layers;
 #[path = "tidy/manifest.rs"]
@@ -124,6 +128,12 @@ fn every_promise_has_a_test_and_every_promise_test_a_promise() {
     settle(tree().with("docs/promises.md", |page| {
         promises::promises_and_tests(&tree().rust, page)
     }));
+}
+
+// "Cancel safe" is the easiest sentence to write, and a refactoring breaks it silently.
+#[test]
+fn p14_hz_i06_every_claim_of_cancel_safety_has_a_test_that_drops_it_everywhere() {
+    settle(cancel::claims_and_tests(&tree().rust));
 }
 
 // The count of covered hazards is worth something only if each id means what the list says.
