@@ -1,14 +1,18 @@
 //! Quotes: code that a page of `docs` shows as this tree's own stands there as it stands in the sources.
 //!
-//! *Model.* A page opens a quote by a comment that names a file and a function, and closes it by
-//! another. The code fence between them is compared with the function, from `fn` to the closing brace,
-//! both without their common indent.
+//! *Model.* A page opens a quote by a comment that names a file and an item of it, and closes it by
+//! another. The code fence between them is compared with the item, both without their common indent: from
+//! its first line (attributes and doc comments are left out) to the closing brace, or to the semicolon at
+//! the end of that first line.
 //!
 //! ```text
 //! <!-- quote: src/event_loop.rs fn tick -->
 //! (a code fence)
 //! <!-- end of quote -->
 //! ```
+//!
+//! An item is named by its keyword and what follows: `fn tick`, `enum OnWake`, `impl Future for YieldNow`.
+//! The first of that name in the file is meant.
 //!
 //! *Why by name and not by line number.* Numbers rot with the first edit above them, and in silence.
 
@@ -17,6 +21,10 @@ use std::path::{Path, PathBuf};
 
 const OPENS: &str = "<!-- quote: ";
 const CLOSES: &str = "<!-- end of quote -->";
+/// What can be quoted.
+const KINDS: [&str; 7] = [
+    "fn ", "struct ", "enum ", "trait ", "impl", "const ", "static ",
+];
 
 /// A block of code that a page shows, and where it says that it is from.
 #[derive(Debug, PartialEq, Eq)]
@@ -24,7 +32,8 @@ struct Quote {
     /// Counted from 1.
     line: usize,
     file: String,
-    function: String,
+    /// `fn tick`
+    item: String,
     code: Vec<String>,
 }
 
@@ -38,8 +47,9 @@ fn quotes(page: &str) -> Result<Vec<Quote>, String> {
         };
         let name = rest
             .strip_suffix(" -->")
-            .and_then(|name| name.split_once(" fn "));
-        let (file, function) = name.ok_or_else(|| format!("line {line}: write `file fn name`"))?;
+            .and_then(|name| name.split_once(' '))
+            .filter(|(_, item)| KINDS.iter().any(|kind| item.starts_with(kind)));
+        let (file, item) = name.ok_or_else(|| format!("line {line}: write `file fn name`"))?;
         let inside: Vec<&str> = lines
             .by_ref()
             .map(|(text, _)| text)
@@ -56,21 +66,28 @@ fn quotes(page: &str) -> Result<Vec<Quote>, String> {
         quotes.push(Quote {
             line,
             file: file.to_string(),
-            function: function.to_string(),
+            item: item.to_string(),
             code: without_indent(code),
         });
     }
     Ok(quotes)
 }
 
-/// The function's lines, from the one with `fn` to the brace of the same indent.
-fn function(source: &str, name: &str) -> Option<Vec<String>> {
+/// The item's lines, from the one that names it to the brace of the same indent, if it has one.
+fn item(source: &str, name: &str) -> Option<Vec<String>> {
     let lines: Vec<&str> = source.lines().collect();
-    let names = [format!("fn {name}("), format!("fn {name}<")];
+    let is_name = |rest: &str| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_');
     let is_head = |line: &&str| {
-        !line.trim_start().starts_with("//") && names.iter().any(|name| line.contains(name))
+        let line = line.trim_start();
+        // Nothing but `pub(crate)`, `unsafe` and the like comes before the keyword.
+        let is_word = |c: char| c.is_alphanumeric() || "_() ".contains(c);
+        line.split_once(name)
+            .is_some_and(|(before, rest)| before.chars().all(is_word) && is_name(rest))
     };
     let first = lines.iter().position(is_head)?;
+    if lines[first].ends_with(';') {
+        return Some(without_indent(&lines[first..=first]));
+    }
     let indent = lines[first].len() - lines[first].trim_start().len();
     let end = format!("{}}}", " ".repeat(indent));
     let length = lines[first..].iter().position(|line| *line == end)?;
@@ -110,7 +127,7 @@ fn pages() -> Vec<PathBuf> {
 }
 
 #[test]
-fn quoted_functions_are_those_of_the_sources() {
+fn quoted_items_are_those_of_the_sources() {
     let mut count = 0;
     for path in pages() {
         let page = fs::read_to_string(&path).expect("pages are UTF-8");
@@ -118,12 +135,11 @@ fn quoted_functions_are_those_of_the_sources() {
         for quote in found {
             let at = format!("{}:{}", path.display(), quote.line);
             let source = fs::read_to_string(root().join(&quote.file)).expect(&at);
-            let function = function(&source, &quote.function);
-            let function =
-                function.unwrap_or_else(|| panic!("{at}: {} has no such function", quote.file));
+            let item = item(&source, &quote.item);
+            let item = item.unwrap_or_else(|| panic!("{at}: {} has no such item", quote.file));
             assert_eq!(
-                quote.code, function,
-                "{at}: copy the function anew, and read the text around it"
+                quote.code, item,
+                "{at}: copy the item anew, and read the text around it"
             );
             count += 1;
         }
@@ -134,10 +150,10 @@ fn quoted_functions_are_those_of_the_sources() {
 #[test]
 fn the_readme_shows_the_echo_of_the_example() {
     let read = |path| fs::read_to_string(root().join(path)).expect("pages are UTF-8");
-    let shown = function(&read("README.md"), "echo").expect("the README shows an echo server");
+    let shown = item(&read("README.md"), "fn echo").expect("the README shows an echo server");
     assert_eq!(
         Some(shown),
-        function(&read("docs/examples/echo_server.rs"), "echo")
+        item(&read("docs/examples/echo_server.rs"), "fn echo")
     );
 }
 
@@ -146,10 +162,25 @@ fn a_quote_that_differs_goes_red() {
     let source = "impl A {\n    // fn b() is short\n    fn b<T>(&self) {\n        c();\n    }\n}\n";
     let page = "<!-- quote: a.rs fn b -->\n```rust,ignore\nfn b<T>(&self) {\n    d();\n}\n```\n<!-- end of quote -->\n";
     let quote = &quotes(page).unwrap()[0];
-    let function = function(source, "b").unwrap();
-    assert_eq!(function, ["fn b<T>(&self) {", "    c();", "}"]);
-    assert_ne!(quote.code, function);
+    let item = item(source, "fn b").unwrap();
+    assert_eq!(item, ["fn b<T>(&self) {", "    c();", "}"]);
+    assert_ne!(quote.code, item);
     assert_eq!((quote.file.as_str(), quote.line), ("a.rs", 1));
+}
+
+#[test]
+fn an_item_is_found_by_its_whole_name_and_ends_where_it_ends() {
+    let source = "const BIT: u8 = 1;\n/// as struct A\npub(crate) struct Ab {\n    b: u8,\n}\nstruct A;\nimpl C for A {\n    const D: u8 = 2;\n}\n";
+    let found = |name| item(source, name).unwrap_or_default();
+    assert_eq!(found("const BIT"), ["const BIT: u8 = 1;"]);
+    assert_eq!(
+        found("struct Ab"),
+        ["pub(crate) struct Ab {", "    b: u8,", "}"]
+    );
+    assert_eq!(found("struct A"), ["struct A;"]);
+    assert_eq!(found("impl C for A").len(), 3);
+    assert_eq!(found("const D"), ["const D: u8 = 2;"]);
+    assert_eq!(item(source, "struct B"), None);
 }
 
 #[test]
