@@ -75,6 +75,7 @@ mod pages {
     page!(readme, "../README.md");
     page!(architecture, "../docs/architecture.md");
     page!(glossary, "../docs/glossary.md");
+    page!(first_program, "../docs/tour/first-program.md");
     page!(one_tick, "../docs/tour/one-tick.md");
     page!(portability, "../docs/portability.md");
 }
