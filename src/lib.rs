@@ -77,5 +77,6 @@ mod pages {
     page!(glossary, "../docs/glossary.md");
     page!(first_program, "../docs/tour/first-program.md");
     page!(one_tick, "../docs/tour/one-tick.md");
+    page!(readiness, "../docs/tour/readiness.md");
     page!(portability, "../docs/portability.md");
 }
