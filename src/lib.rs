@@ -76,6 +76,7 @@ mod pages {
     page!(architecture, "../docs/architecture.md");
     page!(glossary, "../docs/glossary.md");
     page!(first_program, "../docs/tour/first-program.md");
+    page!(futures, "../docs/tour/futures.md");
     page!(one_tick, "../docs/tour/one-tick.md");
     page!(readiness, "../docs/tour/readiness.md");
     page!(portability, "../docs/portability.md");
