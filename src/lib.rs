@@ -79,5 +79,6 @@ mod pages {
     page!(futures, "../docs/tour/futures.md");
     page!(one_tick, "../docs/tour/one-tick.md");
     page!(readiness, "../docs/tour/readiness.md");
+    page!(task, "../docs/tour/task.md");
     page!(portability, "../docs/portability.md");
 }
