@@ -80,6 +80,7 @@ mod pages {
     page!(one_tick, "../docs/tour/one-tick.md");
     page!(readiness, "../docs/tour/readiness.md");
     page!(task, "../docs/tour/task.md");
+    page!(wakers, "../docs/tour/wakers.md");
     page!(wheel, "../docs/tour/wheel.md");
     page!(portability, "../docs/portability.md");
 }
