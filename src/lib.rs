@@ -77,6 +77,7 @@ mod pages {
     page!(glossary, "../docs/glossary.md");
     page!(first_program, "../docs/tour/first-program.md");
     page!(futures, "../docs/tour/futures.md");
+    page!(one_await, "../docs/tour/one-await.md");
     page!(one_tick, "../docs/tour/one-tick.md");
     page!(readiness, "../docs/tour/readiness.md");
     page!(task, "../docs/tour/task.md");
