@@ -12,7 +12,7 @@ HAS_NIGHTLY = RUSTUP_AUTO_INSTALL=0 cargo +nightly --version >/dev/null 2>&1
 UNSTABLE_CARGO = if $(HAS_NIGHTLY); then nightly=+nightly; else nightly=; export RUSTC_BOOTSTRAP=1; fi; cargo $$nightly
 
 .PHONY: help test test-native test-poll test-lean run hazards loom asan tsan miri targets msrv deps \
-	bench-smoke bench bench-callgrind fmt lint doc soak ci
+	bench-smoke bench bench-callgrind fmt lint doc book soak ci
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1|\2/p' Makefile | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
@@ -88,6 +88,10 @@ lint: ## clippy, warnings are errors
 
 doc: ## the documentation builds, warnings are errors
 	RUSTDOCFLAGS='-D warnings' cargo doc $${CI:+--locked} --workspace --no-deps --all-features
+
+book: ## the pages of docs as one book, in target/book (needs mdBook, which cargo installs)
+	@command -v mdbook >/dev/null || { echo 'book: needs mdBook: cargo install mdbook' >&2; exit 1; }
+	mdbook build docs
 
 soak: ## the tests with their large repetition counts; takes hours
 	MAINSPRING_SOAK=1 cargo test --release --workspace --features sim -- --include-ignored
