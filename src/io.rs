@@ -18,6 +18,8 @@ mod read_exact;
 mod read_to_end;
 mod seek;
 mod take;
+#[cfg(all(test, feature = "inspect"))]
+mod tests;
 mod traits;
 mod write;
 mod write_all;

@@ -342,6 +342,19 @@ fn a_vectored_read_fills_several_buffers_but_never_goes_beyond_a_limit() {
 }
 
 #[test]
+fn the_end_of_the_first_of_a_chain_is_seen_once() {
+    let mut reader = chain(take(repeat(b'a'), 1), &b"bc"[..]);
+    let mut buf = [0; 2];
+    finish(reader.read_exact(&mut buf)).unwrap();
+    assert_eq!(&buf, b"ab");
+    // A terminal, too, can be read again behind an end.
+    reader.get_mut().0.set_limit(1);
+    let mut rest = Vec::new();
+    finish(reader.read_to_end(&mut rest)).unwrap();
+    assert_eq!(rest, b"c");
+}
+
+#[test]
 fn a_limit_can_be_set_anew() {
     let mut reader = take(repeat(7), 2);
     let mut all = Vec::new();
