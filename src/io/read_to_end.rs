@@ -3,8 +3,9 @@
 //! *Model.* Each reads into a buffer of its own, and appends what came in the same poll. So the caller's
 //! vector holds nothing but bytes that came, at every moment, and grows by no more.
 //!
-//! *Cost.* One copy. Reading straight into the vector would need its spare room zeroed first, for a reader
-//! is given initialised bytes, and zeroed again in each poll: the same pass over memory.
+//! *Cost.* One allocation, and one copy. Reading straight into the vector would need its spare room zeroed
+//! first, for a reader is given initialised bytes, and zeroed again in each poll: a pass over memory too, and
+//! over colder memory than a buffer that is used again and again.
 
 use std::fmt;
 use std::future::Future;
