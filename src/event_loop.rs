@@ -179,21 +179,20 @@ impl EventLoop {
         let left = POLLS_PER_TURN
             .saturating_sub(since_turn)
             .min(self.batch_max);
-        let batch = left.min(u32::try_from(core.ready.len()).unwrap_or(u32::MAX));
-        let mut polls = 0;
-        while polls < batch {
+        let batch = core.ready.len().min(left as usize) as u32;
+        let mut polls = since_turn;
+        while polls < since_turn + batch {
             let Some(task) = core.ready.pop() else { break };
             task.run(core);
             polls += 1;
             // A poll that has spent its budget was as long as many (hz_b14).
-            let is_look_due =
-                (since_turn + polls) % POLLS_PER_CLOCK_LOOK == 0 || core.budget.get() == 0;
+            let is_look_due = polls % POLLS_PER_CLOCK_LOOK == 0 || core.budget.get() == 0;
             if is_look_due && self.has_polled_for_long() {
                 break;
             }
         }
-        self.polls_since_turn.set(since_turn + polls);
-        polls
+        self.polls_since_turn.set(polls);
+        polls - since_turn
     }
 
     /// Looks at the clock, if there is anything that polling keeps waiting.

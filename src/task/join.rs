@@ -122,7 +122,7 @@ impl<T> JoinHandle<T> {
         AbortOnDrop(Some(self))
     }
 
-    /// The result, if it is there: what a poll without a waker would say.
+    /// The result of a task that is done; `None` if it was taken before.
     pub(crate) fn take(&mut self) -> Option<Result<T, JoinError>> {
         let result = match self.task.take_ending()? {
             // SAFETY: it says so just now, and JOIN-1 gives the type.

@@ -55,7 +55,7 @@ impl TaskRef {
         self.header().state.is_done()
     }
 
-    /// Which result stands in the block; whoever asks takes it.
+    /// Which result stands in the block of a task that is done; whoever asks takes it.
     #[inline]
     pub(crate) fn take_ending(self) -> Option<Ending> {
         self.header().state.take_ending()

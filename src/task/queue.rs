@@ -4,7 +4,7 @@
 //! what other threads wake comes through [`super::inbox`] first.
 //!
 //! ```text
-//!   first ──► header ──ready_next──► header ──ready_next──► header ◄── last
+//!   first ──► header ──ready_next──► header ──ready_next──► header ◄── last, whose link says nothing
 //! ```
 //!
 //! # Invariants
@@ -49,7 +49,6 @@ impl ReadyQueue {
     /// Links `task` at the back. Its `QUEUED` bit was set for this by a transition (QUEUE-1).
     #[inline]
     pub(crate) fn push(&self, task: TaskRef) {
-        task.header().ready_next.set(ptr::null());
         // The block's own pointer: one made from `header()` would be good for the header alone.
         let entry = task.as_ptr();
         let last = self.last.replace(entry);
@@ -71,10 +70,11 @@ impl ReadyQueue {
         }
         // SAFETY: QUEUE-2, it is linked, so its block lives.
         let task = unsafe { TaskRef::from_ptr(first) };
-        let next = task.header().ready_next.get();
-        self.first.set(next);
-        if next.is_null() {
+        if ptr::eq(first, self.last.get()) {
+            self.first.set(ptr::null());
             self.last.set(ptr::null());
+        } else {
+            self.first.set(task.header().ready_next.get());
         }
         self.len.set(self.len.get() - 1);
         Some(task)

@@ -306,8 +306,14 @@ impl TaskRef {
                 AfterPoll::DropFuture => self.drop_future_and_finish(core),
             },
             Polled::Ready => self.finish(core, Ending::Output),
-            Polled::Panicked => self.finish(core, Ending::Panic),
+            Polled::Panicked => self.finish_panicked(core),
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn finish_panicked(self, core: &Core) {
+        self.finish(core, Ending::Panic);
     }
 
     /// The loop closes: whatever the task is doing, its future goes now.
@@ -357,12 +363,16 @@ impl TaskRef {
             }
             OnDone::Discard => self.discard(header.state.take_ending()),
         }
-        // The loop's reference goes, unless the ready queue still needs it.
-        let released = i32::from(!header.state.is_queued());
-        match header
-            .count
-            .merge(1 + i32::from(header.state.is_joinable()), released)
-        {
+        // The loop's reference goes, unless the ready queue still needs it. Once with numbers that the
+        // compiler knows, for that is how most tasks end.
+        let (state, count) = (&header.state, &header.count);
+        let on_release = if state.is_joinable_and_not_queued() {
+            count.merge(2, 1)
+        } else {
+            let known = 1 + i32::from(state.is_joinable());
+            count.merge(known, i32::from(!state.is_queued()))
+        };
+        match on_release {
             OnRelease::Keep => {}
             OnRelease::Free => self.free(),
         }

@@ -167,6 +167,12 @@ impl State {
         self.has(QUEUED)
     }
 
+    /// Whether a handle exists and the ready queue has nothing of it: how most tasks end.
+    #[inline]
+    pub(crate) fn is_joinable_and_not_queued(&self) -> bool {
+        self.0.get() & (QUEUED | JOINABLE) == JOINABLE
+    }
+
     /// (2) Woken. A wake during the task's own poll queues it too: exactly one more poll (hz_a19).
     #[inline]
     pub(crate) fn transition_to_queued(&self) -> OnWake {
@@ -181,15 +187,15 @@ impl State {
     #[inline]
     pub(crate) fn transition_to_running(&self) -> OnRun {
         let bits = self.0.get();
-        if bits & DONE != 0 {
-            self.0.set(bits & !QUEUED);
-            return OnRun::Release;
-        }
-        self.0.set(bits & !QUEUED | RUNNING);
-        if bits & ABORTED != 0 {
+        if bits & (DONE | ABORTED) == 0 {
+            self.0.set(bits & !QUEUED | RUNNING);
+            OnRun::Poll
+        } else if bits & DONE == 0 {
+            self.0.set(bits & !QUEUED | RUNNING);
             OnRun::DropFuture
         } else {
-            OnRun::Poll
+            self.0.set(bits & !QUEUED);
+            OnRun::Release
         }
     }
 
@@ -260,15 +266,13 @@ impl State {
         }
     }
 
-    /// Which result stands in the block; the caller moves it out. `None` while the task lives, and
-    /// once the result was taken.
+    /// Which result stands in the block of a task that is done; the caller moves it out. `None` once it
+    /// was taken.
     #[inline]
     pub(crate) fn take_ending(&self) -> Option<Ending> {
-        if !self.has(DONE) {
-            return None;
-        }
         let bits = self.0.get();
-        self.clear(OUTPUT | PANIC | ABORTED);
+        debug_assert_ne!(bits & DONE, 0);
+        self.0.set(bits & !(OUTPUT | PANIC | ABORTED));
         if bits & OUTPUT != 0 {
             Some(Ending::Output)
         } else if bits & PANIC != 0 {
