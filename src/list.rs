@@ -95,9 +95,15 @@ impl Links {
     /// Links of a node that stands nowhere.
     #[inline]
     pub(crate) const fn new() -> Links {
+        Links::between(ptr::null(), ptr::null())
+    }
+
+    /// Links of a node whose neighbours these are about to be.
+    #[inline]
+    const fn between(prev: *const Links, next: *const Links) -> Links {
         Links {
-            prev: Cell::new(ptr::null()),
-            next: Cell::new(ptr::null()),
+            prev: Cell::new(prev),
+            next: Cell::new(next),
             _pinned: PhantomPinned,
         }
     }

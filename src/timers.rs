@@ -45,7 +45,7 @@ impl Timers {
 
     /// Step 3: puts what is fresh into the wheel, then wakes what is due. Says how many.
     pub(crate) fn expire(&self, rings: &TimerRings, now: Instant) -> usize {
-        rings.fresh.arm_all(&self.wheel, now.as_ns());
+        rings.arm_fresh(&self.wheel, now.as_ns());
         self.wheel.advance(now.as_ns(), self.expired.head());
         let mut fired = 0;
         while let Some(wakeup) = self.expired.pop_wakeup() {

@@ -62,6 +62,23 @@ impl ChainLinks {
         !self.pprev.get().is_null()
     }
 
+    /// Makes the cell before and the node after neighbours; our own words stay.
+    #[inline]
+    fn leave(&self) {
+        let (pprev, next) = (self.pprev.get(), self.next.get());
+        if pprev.is_null() {
+            return;
+        }
+        // SAFETY: `pprev` lies in a live node or in a head that has not been dropped, for that would
+        // have unlinked us (LIST-2, CHAIN-1); `next`, unless null, is a live node.
+        unsafe {
+            (*pprev).set(next);
+            if !next.is_null() {
+                (*next).pprev.set(pprev);
+            }
+        }
+    }
+
     /// Back to "stands nowhere"; what the neighbours say is the caller's business.
     #[inline]
     fn reset(&self) {
@@ -136,6 +153,28 @@ impl<N: Chained> Chain<N> {
         }
     }
 
+    /// As [`Chain::push_front`], for a node whose links are written here for the first time.
+    ///
+    /// # Safety
+    ///
+    /// `node` stands in no chain, and its links are the caller's to write.
+    #[inline]
+    pub(crate) unsafe fn push_front_new(self: Pin<&Self>, node: Pin<&N>) {
+        let (links, first) = (links_of(node), &self.get_ref().first);
+        // SAFETY: as in `push_front`; the links are cells, so a shared reference may write them (LIST-5).
+        unsafe {
+            let second = first.replace(links);
+            links.cast_mut().write(ChainLinks {
+                pprev: Cell::new(first),
+                next: Cell::new(second),
+                _pinned: PhantomPinned,
+            });
+            if !second.is_null() {
+                (*second).pprev.set(&raw const (*links).next);
+            }
+        }
+    }
+
     /// Takes the first node out, unlinked.
     ///
     /// ```text
@@ -163,19 +202,19 @@ impl<N: Chained> Chain<N> {
     pub(crate) fn unlink(node: Pin<&N>) {
         // SAFETY: points into the value that `node` borrows.
         let links = unsafe { &*links_of(node) };
-        let (pprev, next) = (links.pprev.get(), links.next.get());
-        if pprev.is_null() {
-            return;
-        }
-        // SAFETY: `pprev` lies in a live node or in a head that has not been dropped, for that would
-        // have unlinked us (LIST-2, CHAIN-1); `next`, unless null, is a live node.
-        unsafe {
-            (*pprev).set(next);
-            if !next.is_null() {
-                (*next).pprev.set(pprev);
-            }
-        }
+        links.leave();
         links.reset();
+    }
+
+    /// As [`Chain::unlink`], for a node that goes away: its own words stay as they are.
+    ///
+    /// # Safety
+    ///
+    /// The node's links are not used again.
+    #[inline]
+    pub(crate) unsafe fn leave(node: Pin<&N>) {
+        // SAFETY: points into the value that `node` borrows.
+        unsafe { &*links_of(node) }.leave();
     }
 
     /// The nodes from first (the latest pushed) to last.

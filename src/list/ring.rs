@@ -74,6 +74,23 @@ impl<N: Linked> Ring<N> {
         }
     }
 
+    /// As [`Ring::push_back`], for a node whose links are written here for the first time.
+    ///
+    /// # Safety
+    ///
+    /// `node` stands nowhere, and its links are the caller's to write.
+    #[inline]
+    pub(crate) unsafe fn push_back_new(self: Pin<&Self>, node: Pin<&N>) {
+        let (sentinel, links) = (self.sentinel(), links_of(node));
+        // SAFETY: as in `push_back`; the links are cells, so a shared reference may write them (LIST-5).
+        unsafe {
+            let last = (*sentinel).prev.get();
+            links.cast_mut().write(Links::between(last, sentinel));
+            (*last).next.set(links);
+            (*sentinel).prev.set(links);
+        }
+    }
+
     /// Takes the first node out, unlinked.
     ///
     /// ```text
@@ -85,8 +102,12 @@ impl<N: Linked> Ring<N> {
     #[inline]
     pub(crate) fn pop_front(self: Pin<&Self>) -> Option<NonNull<N>> {
         let node = self.first()?;
-        // SAFETY: it stands in this ring, so it is live and pinned (LIST-1, LIST-2).
-        Self::unlink(unsafe { Pin::new_unchecked(node.as_ref()) });
+        // SAFETY: it stands in this ring, so it and its neighbours are live (LIST-2).
+        unsafe {
+            let links = N::links(node).as_ref();
+            join(&self.get_ref().sentinel, links.next.get());
+            links.reset();
+        }
         Some(node)
     }
 
@@ -96,8 +117,10 @@ impl<N: Linked> Ring<N> {
         if self.is_empty() {
             return None;
         }
-        // SAFETY: not empty, so this is no sentinel but a node that some push stored (LIST-2).
-        unsafe { node_at(self.sentinel.next.get()) }
+        let first = self.sentinel.next.get().cast_mut();
+        // SAFETY: not empty, so this is neither null nor the sentinel but a node that some push stored
+        // (LIST-2); a ring has no `EDGE`.
+        Some(unsafe { N::from_links(NonNull::new_unchecked(first)) })
     }
 
     /// Moves all nodes of `source` behind ours, in their order, in O(1).
@@ -148,6 +171,21 @@ impl<N: Linked> Ring<N> {
         // SAFETY: the node is linked and neither neighbour is an edge, so both are live (LIST-2).
         unsafe { join(prev, next) };
         links.reset();
+    }
+
+    /// As [`Ring::unlink`], for a node that goes away: its own words stay as they are.
+    ///
+    /// # Safety
+    ///
+    /// `node` stands in no [`Queue`](super::Queue), and its links are not used again.
+    #[inline]
+    pub(crate) unsafe fn leave(node: Pin<&N>) {
+        // SAFETY: points into the value that `node` borrows.
+        let links = unsafe { &*links_of(node) };
+        if links.is_linked() {
+            // SAFETY: it is linked, and not in a queue, so both neighbours are live (LIST-2).
+            unsafe { join(links.prev.get(), links.next.get()) };
+        }
     }
 
     /// The nodes from first to last.

@@ -29,6 +29,7 @@ use std::pin::Pin;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::task::Waker;
 
 use super::block::FreeLists;
 use super::count::{BiasedCount, OnRelease};
@@ -36,6 +37,7 @@ use super::inbox::Inbox;
 use super::queue::ReadyQueue;
 use super::raw::{Header, TaskRef};
 use super::wait::{TimerRings, Waiter};
+use super::waker;
 use crate::list::Ring;
 use crate::shim::{AtomicU32, Bell, Cell, thread_word};
 
@@ -154,6 +156,14 @@ impl Core {
         let current = self.current.get();
         // SAFETY: RAW-2, a task that runs holds the loop's reference.
         (!current.is_null()).then(|| unsafe { TaskRef::from_ptr(current) })
+    }
+
+    /// The task that is being polled, if `waker` is its own.
+    #[inline]
+    pub(crate) fn current_task_of(&self, waker: &Waker) -> Option<TaskRef> {
+        let current = self.current.get();
+        // SAFETY: RAW-2, as above; our wakers' data is no null pointer (WAKE-1), so this isn't either.
+        waker::is_of(waker, current).then(|| unsafe { TaskRef::from_ptr(current) })
     }
 
     /// Where unfinished tasks stand, in spawn order.

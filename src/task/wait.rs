@@ -35,6 +35,7 @@
 //!   whole: clone first and change after; take out first and wake after.
 //! - **WAIT-6** A future that is forgotten keeps its memory, so its nodes stay good; its primitive may
 //!   move or die before it, so nodes never point at a head that can move, and heads detach on drop.
+//! - **WAIT-7** A node in a [`WaitQueue`] has `place` [`Place::Queue`].
 //!
 //! *Cost.* Registering, waking and cancelling are O(1) and allocate nothing. 72 bytes per node with
 //! the record, 56 without.
@@ -87,6 +88,14 @@ pub(crate) enum Kind {
     SelectorTurn,
     /// Nothing: marks a place in a queue while it is walked.
     Marker,
+}
+
+impl Kind {
+    /// The kind of a timer: a span, or a point.
+    #[inline]
+    fn of_timer(is_delay: bool) -> Kind {
+        if is_delay { Kind::Delay } else { Kind::Timer }
+    }
 }
 
 /// Where a node stands.
@@ -212,9 +221,9 @@ impl Waiter {
         self.place.set(place);
     }
 
-    /// Whether the body is written.
+    /// Whether the body is not written (WAIT-3): it stands nowhere and holds no waker.
     #[inline]
-    fn is_new(&self) -> bool {
+    pub(crate) fn is_new(&self) -> bool {
         self.place.get() == Place::New
     }
 
@@ -279,10 +288,9 @@ impl Waiter {
     pub(crate) fn arm_in(self: Pin<&Self>, cx: &Context<'_>, core: Option<&Core>) {
         self.is_woken.set(false);
         let waker = cx.waker();
-        let task = core.and_then(Core::current_task);
-        match task {
-            Some(task) if waker::is_of(waker, task) => self.arm_bare(task, core),
-            _ => self.arm_counted(waker, task, core),
+        match core.and_then(|core| core.current_task_of(waker)) {
+            Some(task) => self.arm_bare(task, core),
+            None => self.arm_counted(waker, core),
         }
     }
 
@@ -290,16 +298,17 @@ impl Waiter {
     /// user code runs. `false`: nothing was done.
     #[inline(always)]
     fn arm_fresh(self: Pin<&Self>, cx: &Context<'_>, core: Option<&Core>, word: u64) -> bool {
-        match core.and_then(Core::current_task) {
-            Some(task) if self.is_new() && waker::is_of(cx.waker(), task) => {
-                self.write_body(task.as_ptr().cast(), word, Place::Queue);
-                self.is_woken.set(false);
-                task.waits().push_front(self);
-                self.note_tick(core);
-                true
-            }
-            _ => false,
+        if !self.is_new() {
+            return false;
         }
+        let Some(task) = core.and_then(|core| core.current_task_of(cx.waker())) else {
+            return false;
+        };
+        self.write_body(task.as_ptr().cast(), word, Place::Queue);
+        self.is_woken.set(false);
+        task.waits().push_front(self);
+        self.note_tick(core);
+        true
     }
 
     /// WAIT-1: the bare pointer goes in together with the place on the task's own chain.
@@ -312,6 +321,24 @@ impl Waiter {
         } else {
             self.rearm_bare(task, core);
         }
+    }
+
+    /// The first arming of a timer by the task that is being polled: as [`Waiter::arm_bare`] and
+    /// [`WaitRing::push`], with each word written once.
+    #[inline(always)]
+    fn arm_first(self: Pin<&Self>, task: TaskRef, core: &Core, ring: &WaitRing, word: u64) {
+        assert!(self.is_new());
+        // SAFETY: as in `write_body`; the pushes write the links, which stand nowhere as yet.
+        unsafe {
+            let body = (*self.body.get()).as_mut_ptr();
+            (&raw mut (*body).data).write(Cell::new(task.as_ptr().cast()));
+            (&raw mut (*body).vtable).write(Cell::new(ptr::null()));
+            (&raw mut (*body).word).write(Cell::new(word));
+            task.waits().push_front_new(self);
+            ring.push_new(self);
+        }
+        self.place.set(Place::Ring);
+        self.note_tick(Some(core));
     }
 
     /// As [`Waiter::arm_bare`], for a node that waited before.
@@ -332,7 +359,7 @@ impl Waiter {
 
     #[cold]
     #[inline(never)]
-    fn arm_counted(self: Pin<&Self>, waker: &Waker, task: Option<TaskRef>, core: Option<&Core>) {
+    fn arm_counted(self: Pin<&Self>, waker: &Waker, core: Option<&Core>) {
         let body = self.body();
         let is_same = ptr::eq(body.vtable.get(), waker.vtable()) && body.data.get() == waker.data();
         let clone = (!is_same).then(|| waker.clone());
@@ -344,7 +371,7 @@ impl Waiter {
             body.data.set(clone.data());
             body.vtable.set(clone.vtable());
         }
-        if let Some(task) = task {
+        if let Some(task) = core.and_then(Core::current_task) {
             task.waits().push_front(self);
         }
         self.note_tick(core);
@@ -458,8 +485,8 @@ impl fmt::Display for Waiter {
         let word = if self.is_new() { 0 } else { self.word() };
         match self.kind.get() {
             Kind::Orphan => write!(f, "a timer whose loop is gone")?,
+            Kind::Timer | Kind::Delay if word == u64::MAX => write!(f, "a timer that never fires")?,
             Kind::Delay => write!(f, "a delay of {word} ns, from the next turn on")?,
-            Kind::Timer if word == u64::MAX => write!(f, "a timer that never fires")?,
             Kind::Timer => write!(f, "a timer due at {word} ns")?,
             Kind::Read => write!(f, "descriptor {word} to become readable")?,
             Kind::Write => write!(f, "descriptor {word} to become writable")?,
@@ -479,16 +506,25 @@ impl fmt::Display for Waiter {
 }
 
 impl Waiter {
-    /// The drop of a node whose body was written.
+    /// The drop of a node that stands in a ring, or in none.
+    #[inline(always)]
+    fn drop_from_ring(self: Pin<&Self>) {
+        // SAFETY: WAIT-7, it stands in no queue; and nobody uses the links of a dropped node.
+        unsafe { Ring::leave(self) };
+        if self.body().vtable.get().is_null() {
+            // SAFETY: WAIT-4, nobody reaches a dropped node by its chain any more.
+            unsafe { Chain::leave(self) };
+        } else {
+            self.drop_counted();
+        }
+    }
+
+    /// The drop of a queue's node, which must have left it by now.
     #[cold]
     #[inline(never)]
-    fn drop_written(self: Pin<&Self>) {
-        if self.place.get() == Place::Queue {
-            if self.body().links.is_linked() {
-                forgotten_cancel();
-            }
-        } else {
-            Ring::unlink(self);
+    fn drop_from_queue(self: Pin<&Self>) {
+        if self.body().links.is_linked() {
+            forgotten_cancel();
         }
         self.drop_waker();
     }
@@ -497,10 +533,13 @@ impl Waiter {
 impl Drop for Waiter {
     #[inline(always)]
     fn drop(&mut self) {
-        if !self.is_new() {
-            // SAFETY: WAIT-4, whatever is linked was pinned, and a drop does not move it. The reference
-            // is shared: neighbours reach this node through theirs.
-            unsafe { Pin::new_unchecked(&*self) }.drop_written();
+        // SAFETY: WAIT-4, whatever is linked was pinned, and a drop does not move it. The reference
+        // is shared: neighbours reach this node through theirs.
+        let node = unsafe { Pin::new_unchecked(&*self) };
+        match node.place.get() {
+            Place::New => {}
+            Place::Ring => node.drop_from_ring(),
+            Place::Queue => node.drop_from_queue(),
         }
     }
 }

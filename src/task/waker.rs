@@ -49,11 +49,10 @@ pub(crate) fn task_of(waker: &Waker) -> Option<*const Header> {
     std::ptr::eq(waker.vtable(), &raw const VTABLE).then(|| waker.data().cast())
 }
 
-/// Whether `waker` is `task`'s own.
+/// Whether `waker` is the own one of the task with this header; null is nobody's.
 #[inline]
-pub(crate) fn is_of(waker: &Waker, task: TaskRef) -> bool {
-    std::ptr::eq(waker.data(), task.as_ptr().cast())
-        && std::ptr::eq(waker.vtable(), &raw const VTABLE)
+pub(crate) fn is_of(waker: &Waker, task: *const Header) -> bool {
+    std::ptr::eq(waker.data(), task.cast()) && std::ptr::eq(waker.vtable(), &raw const VTABLE)
 }
 
 /// Wakes `task`, on whichever thread this is.

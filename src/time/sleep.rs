@@ -14,7 +14,7 @@ use mainspring_sys::Instant;
 use mainspring_sys::clock::duration_ns;
 
 use crate::pin::pinned;
-use crate::task::wait::{Kind, Waiter};
+use crate::task::wait::Waiter;
 
 /// Waits until a deadline. Made by [`sleep`] and [`sleep_until`].
 ///
@@ -75,7 +75,7 @@ impl Sleep {
     #[inline]
     pub(crate) fn new(ns: u64, is_delay: bool, location: &'static Location<'static>) -> Sleep {
         Sleep {
-            waiter: Waiter::new(Kind::Timer, location),
+            waiter: Waiter::new_timer(is_delay, location),
             ns: Cell::new(ns),
             is_delay: Cell::new(is_delay),
         }
@@ -119,6 +119,18 @@ impl Sleep {
     #[inline]
     pub(crate) fn poll_elapsed(self: Pin<&Self>, cx: &Context<'_>) -> Poll<()> {
         let waiter = pinned!(self, waiter);
+        if !waiter.is_new() {
+            return self.poll_again(cx);
+        }
+        if !waiter.arm_new_timer(cx, self.ns.get()) {
+            no_loop();
+        }
+        Poll::Pending
+    }
+
+    #[inline(never)]
+    fn poll_again(self: Pin<&Self>, cx: &Context<'_>) -> Poll<()> {
+        let waiter = pinned!(self, waiter);
         if waiter.is_woken() {
             // A timer is also woken when its loop ends; that is no end of a sleep.
             assert!(
@@ -129,7 +141,7 @@ impl Sleep {
         }
         if waiter.is_linked() {
             waiter.arm(cx);
-        } else if !waiter.arm_timer(cx, self.is_delay.get(), self.ns.get()) {
+        } else if !waiter.arm_timer(cx, self.ns.get()) {
             no_loop();
         }
         Poll::Pending

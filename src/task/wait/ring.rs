@@ -13,6 +13,7 @@
 //! no more than the block that every leaf finds by one thread-local word.
 #![expect(unsafe_code, reason = "reaches nodes through a ring")]
 
+use std::panic::Location;
 use std::pin::Pin;
 use std::task::Context;
 
@@ -41,6 +42,16 @@ impl WaitRing {
         self.0.as_ref().push_back(node);
     }
 
+    /// As [`WaitRing::push`], for a node whose links are not written yet.
+    ///
+    /// # Safety
+    /// As for [`Ring::push_back_new`].
+    #[inline]
+    pub(super) unsafe fn push_new(&self, node: Pin<&Waiter>) {
+        // SAFETY: the caller's promise.
+        unsafe { self.0.as_ref().push_back_new(node) };
+    }
+
     /// Takes the first node out, to be woken.
     #[inline]
     pub(crate) fn pop_wakeup(&self) -> Option<Wakeup> {
@@ -53,21 +64,6 @@ impl WaitRing {
     #[inline]
     pub(crate) fn append(&self, source: &WaitRing) {
         self.0.as_ref().append(source.0.as_ref());
-    }
-
-    /// Moves every node into `wheel`; a delay becomes the deadline `now_ns` plus its length. Where
-    /// that doesn't fit it is the last nanosecond that does: 584 years of uptime.
-    #[inline]
-    pub(crate) fn arm_all(&self, wheel: &Wheel<Waiter>, now_ns: u64) {
-        while let Some(node) = self.0.as_ref().pop_front() {
-            // SAFETY: WAIT-4, it was linked until now; nothing below runs user code.
-            let node = unsafe { Pin::new_unchecked(node.as_ref()) };
-            if node.kind.get() == Kind::Delay {
-                node.kind.set(Kind::Timer);
-                node.set_word(now_ns.saturating_add(node.word()).min(u64::MAX - 1));
-            }
-            wheel.insert(node);
-        }
     }
 
     /// Every node learns that its loop is gone, and is woken.
@@ -89,7 +85,7 @@ impl WaitRing {
 
 /// Timers that no wheel knows: armed since the last turn, or never due.
 pub(crate) struct TimerRings {
-    /// To be put into the wheel by the next turn.
+    /// To be put into the wheel by the next turn, or among those that are never due.
     pub(crate) fresh: WaitRing,
     /// Without a deadline; linked only to be seen, and to learn of the loop's end.
     pub(crate) never: WaitRing,
@@ -103,31 +99,61 @@ impl TimerRings {
         }
     }
 
-    /// Links an armed node: to fire `ns` after the next turn if it is a delay, else at `ns`. `u64::MAX`
+    /// Links an armed node, to fire `ns` after the next turn if it is a delay, else at `ns`. `u64::MAX`
     /// is never, either way.
     #[inline]
-    fn link(&self, node: Pin<&Waiter>, is_delay: bool, ns: u64) {
+    fn link(&self, node: Pin<&Waiter>, ns: u64) {
         node.set_word(ns);
-        let is_never = ns == u64::MAX;
-        node.set_kind(if is_delay && !is_never {
-            Kind::Delay
-        } else {
-            Kind::Timer
-        });
-        let ring = if is_never { &self.never } else { &self.fresh };
-        ring.push(node);
+        self.fresh.push(node);
+    }
+
+    /// Moves every fresh node into `wheel`; a delay becomes the deadline `now_ns` plus its length. Where
+    /// that doesn't fit it is the last nanosecond that does: 584 years of uptime.
+    #[inline]
+    pub(crate) fn arm_fresh(&self, wheel: &Wheel<Waiter>, now_ns: u64) {
+        while let Some(node) = self.fresh.0.as_ref().pop_front() {
+            // SAFETY: WAIT-4, it was linked until now; nothing below runs user code.
+            let node = unsafe { Pin::new_unchecked(node.as_ref()) };
+            let ns = node.word();
+            if ns == u64::MAX {
+                self.never.push(node);
+                continue;
+            }
+            if node.kind.replace(Kind::Timer) == Kind::Delay {
+                node.set_word(now_ns.saturating_add(ns).min(u64::MAX - 1));
+            }
+            wheel.insert(node);
+        }
     }
 }
 
 impl Waiter {
-    /// Arms a timer with the loop that is entered on this thread; `false` if there is none. See
-    /// [`TimerRings::link`] for what `ns` means.
-    #[inline(always)]
-    pub(crate) fn arm_timer(self: Pin<&Self>, cx: &Context<'_>, is_delay: bool, ns: u64) -> bool {
+    /// A timer that waits for nothing yet.
+    #[inline]
+    pub(crate) fn new_timer(is_delay: bool, location: &'static Location<'static>) -> Waiter {
+        Waiter::new(Kind::of_timer(is_delay), location)
+    }
+
+    /// Arms a timer, of the kind that it was made or rearmed with, with the loop that is entered on this
+    /// thread; `false` if there is none. See [`TimerRings::link`] for what `ns` means.
+    pub(crate) fn arm_timer(self: Pin<&Self>, cx: &Context<'_>, ns: u64) -> bool {
         Core::with_current(|core| {
             let Some(core) = core else { return false };
             self.arm_in(cx, Some(core));
-            core.timers.link(self, is_delay, ns);
+            core.timers.link(self, ns);
+            true
+        })
+    }
+
+    /// As [`Waiter::arm_timer`], for a new node: the way of nearly all timers, and short.
+    #[inline(always)]
+    pub(crate) fn arm_new_timer(self: Pin<&Self>, cx: &Context<'_>, ns: u64) -> bool {
+        Core::with_current(|core| {
+            let task = core.and_then(|core| core.current_task_of(cx.waker()));
+            let (Some(core), Some(task)) = (core, task) else {
+                return self.arm_timer(cx, ns);
+            };
+            self.arm_first(task, core, &core.timers.fresh, ns);
             true
         })
     }
@@ -136,6 +162,7 @@ impl Waiter {
     /// never armed, is as new. Where its task's loop is not the one that is entered, the task is woken
     /// instead, to arm it anew. (A foreign waker names no loop, so there the one that is entered is it.)
     pub(crate) fn rearm_timer(self: Pin<&Self>, is_delay: bool, ns: u64) {
+        self.set_kind(Kind::of_timer(is_delay));
         if !self.is_linked() {
             return self.disarm();
         }
@@ -146,7 +173,7 @@ impl Waiter {
                 .bare_task()
                 .is_none_or(|task| std::ptr::eq(core, task.core()));
             if is_ours {
-                core.timers.link(self, is_delay, ns);
+                core.timers.link(self, ns);
             }
             is_ours
         });
