@@ -56,6 +56,24 @@ pub struct TickStats {
     pub is_turn: bool,
 }
 
+impl TickStats {
+    /// Of a tick that only polled.
+    fn without_turn(polls: u32) -> TickStats {
+        TickStats {
+            polls,
+            ..TickStats::default()
+        }
+    }
+
+    /// Of a tick whose turn begins.
+    fn with_turn(polls: u32) -> TickStats {
+        TickStats {
+            is_turn: true,
+            ..TickStats::without_turn(polls)
+        }
+    }
+}
+
 pub(crate) struct EventLoop {
     core: Owner,
     reactor: Rc<Reactor>,
@@ -154,18 +172,18 @@ impl EventLoop {
     /// # Errors
     /// What the selector says of its wait.
     pub(crate) fn tick(&self, may_block: impl Fn(&TickStats) -> bool) -> io::Result<TickStats> {
-        let mut stats = TickStats::default();
         // 1. Collect remote wakes: what other threads woke joins the ready queue.
         self.core.collect_remote_wakes();
         // 2. Run the ready batch: what stood in the queue as the tick began, each polled once.
-        stats.polls = self.run_ready();
-        if self.turn_is_due() {
-            stats.is_turn = true;
-            // 3. Expire timers: read the clock once; timers that are due wake their tasks.
-            let now = self.expire_timers(&mut stats);
-            // 4. Select: ask the OS; sleep until the next deadline only if nothing is ready.
-            self.select(may_block(&stats), now, &mut stats)?;
+        let polls = self.run_ready();
+        if !self.turn_is_due() {
+            return Ok(TickStats::without_turn(polls));
         }
+        let mut stats = TickStats::with_turn(polls);
+        // 3. Expire timers: read the clock once; timers that are due wake their tasks.
+        let now = self.expire_timers(&mut stats);
+        // 4. Select: ask the OS; sleep until the next deadline only if nothing is ready.
+        self.select(may_block(&stats), now, &mut stats)?;
         Ok(stats)
     }
 
