@@ -7,7 +7,7 @@
 //!
 //! ```text
 //!   arm ──► fresh ──(turn: now + delay)──► wheel ──(due)──► expired ──► wake
-//!     └───► never (Duration::MAX: in no wheel, only to be seen)
+//!             └─────(turn)───────────────► never   (Duration::MAX: in no wheel, only to be seen)
 //! ```
 //!
 //! A timeout that ends within the turn never touches the wheel, and no sleep reads the clock. The
@@ -43,7 +43,7 @@ impl Timers {
         rings.fresh.is_empty() && self.wheel.is_empty()
     }
 
-    /// Step 3: puts what is fresh into the wheel, then wakes what is due. Says how many.
+    /// Step 3: puts what is fresh where it belongs, then wakes what is due. Says how many.
     pub(crate) fn expire(&self, rings: &TimerRings, now: Instant) -> usize {
         rings.arm_fresh(&self.wheel, now.as_ns());
         self.wheel.advance(now.as_ns(), self.expired.head());

@@ -81,7 +81,7 @@ impl ChainLinks {
 
     /// Back to "stands nowhere"; what the neighbours say is the caller's business.
     #[inline]
-    fn reset(&self) {
+    pub(super) fn reset(&self) {
         self.pprev.set(ptr::null());
         self.next.set(ptr::null());
     }

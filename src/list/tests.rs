@@ -406,6 +406,53 @@ fn a_node_stands_in_a_list_and_a_chain_at_once() {
 }
 
 #[test]
+fn a_new_node_is_linked_without_a_look_at_its_own_words() {
+    let (nodes, ring, chain) = (nodes(), ring(), Box::pin(Chain::new()));
+    let junk = ptr::without_provenance(0xa5a0);
+    for node in &nodes[..3] {
+        node.links.prev.set(junk);
+        node.links.next.set(junk);
+        // SAFETY: the node stands nowhere, whatever its links say.
+        unsafe { ring.as_ref().push_back_new(node.as_ref()) };
+        // SAFETY: the node stands in no chain as yet.
+        unsafe { chain.as_ref().push_front_new(node.as_ref()) };
+    }
+    check_ring(ring.as_ref(), &VecDeque::from([0, 1, 2]));
+    check_chain(&chain, &VecDeque::from([2, 1, 0]));
+    for node in &nodes[..3] {
+        Ring::unlink(node.as_ref());
+        Chain::unlink(node.as_ref());
+    }
+}
+
+#[test]
+fn a_node_that_leaves_for_ever_is_passed_over_by_its_neighbours() {
+    for leaver in 0..3 {
+        let (nodes, ring, chain) = (nodes(), ring(), Box::pin(Chain::new()));
+        for node in &nodes[..3] {
+            ring.as_ref().push_back(node.as_ref());
+            chain.as_ref().push_front(node.as_ref());
+        }
+        let node = nodes[leaver].as_ref();
+        // SAFETY: it stands in no queue; its links are not used again, only wiped.
+        unsafe { Ring::leave(node) };
+        // SAFETY: its links are not used again, only wiped.
+        unsafe { Chain::leave(node) };
+        node.links.reset();
+        node.chain.reset();
+        let left: Vec<_> = (0..3).filter(|index| *index != leaver).collect();
+        check_ring(ring.as_ref(), &left.iter().copied().collect());
+        check_chain(&chain, &left.iter().rev().copied().collect());
+        // SAFETY: it stands nowhere, so leaving changes nothing.
+        unsafe { Ring::leave(node) };
+        for index in left {
+            Ring::unlink(nodes[index].as_ref());
+            Chain::unlink(nodes[index].as_ref());
+        }
+    }
+}
+
+#[test]
 fn linking_a_linked_node_panics_and_changes_nothing() {
     let (nodes, ring, queue) = (nodes(), ring(), Queue::new());
     ring.as_ref().push_back(nodes[0].as_ref());
