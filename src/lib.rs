@@ -75,13 +75,13 @@ mod pages {
     page!(readme, "../README.md");
     page!(architecture, "../docs/architecture.md");
     page!(glossary, "../docs/glossary.md");
-    page!(first_program, "../docs/tour/first-program.md");
-    page!(futures, "../docs/tour/futures.md");
-    page!(one_await, "../docs/tour/one-await.md");
-    page!(one_tick, "../docs/tour/one-tick.md");
-    page!(readiness, "../docs/tour/readiness.md");
-    page!(task, "../docs/tour/task.md");
-    page!(wakers, "../docs/tour/wakers.md");
-    page!(wheel, "../docs/tour/wheel.md");
     page!(portability, "../docs/portability.md");
+    page!(first_program, "../docs/tour/first-program.md");
+    page!(readiness, "../docs/tour/readiness.md");
+    page!(futures, "../docs/tour/futures.md");
+    page!(one_tick, "../docs/tour/one-tick.md");
+    page!(task, "../docs/tour/task.md");
+    page!(wheel, "../docs/tour/wheel.md");
+    page!(wakers, "../docs/tour/wakers.md");
+    page!(one_await, "../docs/tour/one-await.md");
 }

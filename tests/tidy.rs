@@ -182,6 +182,22 @@ fn relative_links_lead_somewhere() {
     settle(tree().each_page(|page| docs::links(page, tree().exists())));
 }
 
+// A page that no list names is found by nobody.
+#[test]
+fn the_summary_lists_every_page() {
+    settle(tree().with("docs/SUMMARY.md", |page| {
+        docs::summary_is_whole(page, tree().exists())
+    }));
+}
+
+// A chapter's program that nobody runs is a picture of a program.
+#[test]
+fn every_chapter_is_among_the_doc_tests() {
+    settle(tree().with("src/lib.rs", |page| {
+        docs::chapters_are_tested(page, tree().exists())
+    }));
+}
+
 // A map with a street that was torn down is worse than none.
 #[test]
 fn the_code_map_names_files_that_exist() {

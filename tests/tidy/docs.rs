@@ -98,6 +98,29 @@ pub(crate) fn code_map(page: &Page, exists: &Exists) -> Vec<Complaint> {
     complaints
 }
 
+/// The summary, from which the book is made, lists every page of `docs`.
+pub(crate) fn summary_is_whole(summary: &Page, exists: &Exists) -> Vec<Complaint> {
+    exists
+        .0
+        .iter()
+        .filter_map(|path| path.strip_prefix("docs/"))
+        .filter(|page| page.ends_with(".md") && *page != "SUMMARY.md")
+        .filter(|page| !summary.text.contains(&format!("]({page})")))
+        .map(|page| Complaint::new(&summary.path, 1, format!("does not list `{page}`")))
+        .collect()
+}
+
+/// Every chapter of the tour stands among the doc tests, which compile and run its program.
+pub(crate) fn chapters_are_tested(code: &Page, exists: &Exists) -> Vec<Complaint> {
+    exists
+        .0
+        .iter()
+        .filter(|path| path.starts_with("docs/tour/") && path.ends_with(".md"))
+        .filter(|path| !code.text.contains(&format!("\"../{path}\"")))
+        .map(|path| Complaint::new(&code.path, 1, format!("has no `page!` for `{path}`")))
+        .collect()
+}
+
 /// A decision record is called `NNNN-title.md` and is short.
 pub(crate) fn decision_is_short(page: &Page) -> Vec<Complaint> {
     let Some(name) = page.path.strip_prefix("docs/decisions/") else {
@@ -217,6 +240,17 @@ mod tests {
         let text = "# A\n`src/no.rs`\n## Code map\n- `src/list.rs`, `src/task/`, `Waker`, `src/gone.rs`\n### L2\n`src/gone/too.rs`\n## Next\n`src/other.rs`";
         let found = code_map(&page("docs/architecture.md", text), &exists);
         assert_eq!(found.len(), 2, "{found:?}");
+    }
+
+    #[test]
+    fn a_page_that_the_summary_or_the_doc_tests_forgot_goes_red() {
+        let exists = exists(&["docs/SUMMARY.md", "docs/a.md", "docs/tour/b.md", "c.md"]);
+        let summary = page("docs/SUMMARY.md", "- [A](a.md)\n- [B](tour/c.md)\n");
+        assert_eq!(summary_is_whole(&summary, &exists).len(), 1);
+        let code = page("src/lib.rs", "page!(b, \"../docs/tour/c.md\");");
+        assert_eq!(chapters_are_tested(&code, &exists).len(), 1);
+        let code = page("src/lib.rs", "page!(b, \"../docs/tour/b.md\");");
+        assert!(chapters_are_tested(&code, &exists).is_empty());
     }
 
     #[test]
