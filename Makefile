@@ -9,10 +9,14 @@ BUILT = $${CARGO_TARGET_DIR:-target}
 HOST = $$(rustc -vV | sed -n 's/^host: //p')
 # Sanitizers and Miri are nightly's. Without it, sanitizers run on the stable toolchain, unlocked.
 HAS_NIGHTLY = RUSTUP_AUTO_INSTALL=0 cargo +nightly --version >/dev/null 2>&1
+# Where figures of mainspring beside its rivals are kept: `make bench-peers PEERS_JSON=docs/performance/peers.json`.
+PEERS_JSON = $(BUILT)/peers/peers.json
 UNSTABLE_CARGO = if $(HAS_NIGHTLY); then nightly=+nightly; else nightly=; export RUSTC_BOOTSTRAP=1; fi; cargo $$nightly
 
 .PHONY: help test test-native test-poll test-lean run hazards loom asan tsan miri targets msrv deps \
 	bench-smoke bench bench-callgrind fmt lint doc book soak ci
+	bench-smoke bench bench-callgrind bench-peers bench-peers-smoke bench-syscalls bench-start-up bench-plot \
+	fmt lint doc soak ci
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1|\2/p' Makefile | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
@@ -78,6 +82,23 @@ bench: ## every benchmark, measured
 
 bench-callgrind: ## instructions per operation, counted
 	benches/callgrind/run.sh
+
+bench-peers: ## mainspring beside its rivals, in one run (PEERS='--rounds 9 echo-1')
+	benches/peers/run.sh run --out "$(PEERS_JSON)" $(PEERS)
+
+bench-peers-smoke: ## the same once and small, beside tokio alone, to see that it runs
+	PEERS_FEATURES=mainspring,tokio benches/peers/run.sh run --rounds 1 --share 0.01
+
+bench-syscalls: ## system calls per operation of all peers, counted
+	benches/peers/run.sh calls --out "$(PEERS_JSON)" $(PEERS)
+
+bench-start-up: ## the least program on each peer, to run, to store and to build
+	benches/peers/run.sh start-up --out "$(PEERS_JSON)" $(PEERS)
+	benches/peers/run.sh build --out "$(PEERS_JSON)" $(PEERS)
+
+bench-plot: ## tables and pictures of docs/performance.md, from docs/performance/peers.json
+	benches/peers/run.sh page docs/performance/peers.json docs/performance.md
+	benches/peers/run.sh plot docs/performance/peers.json docs/performance
 
 fmt: ## the formatting is cargo fmt's
 	cargo fmt --all --check

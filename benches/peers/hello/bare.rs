@@ -1,0 +1,5 @@
+//! The least program: what Rust itself costs.
+
+fn main() {
+    println!("hello");
+}

@@ -1,0 +1,302 @@
+/* libuv, in C as its users write it: `libuv-peer CELL COUNT PEERS`.
+ *
+ * The cells are those of ../src/cells; what one operation is, what is counted and which clock counts it
+ * are the same. PEERS is the program that makes the load of the echo cells. Prints one line of JSON.
+ */
+
+#include <assert.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include <uv.h>
+
+/* Figures: see ../src/figures.rs. */
+
+static uint64_t read_ns(clockid_t clock) {
+  struct timespec time;
+  clock_gettime(clock, &time);
+  return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
+}
+
+static uint64_t now_ns(void) { return read_ns(CLOCK_MONOTONIC); }
+static uint64_t process_ns(void) { return read_ns(CLOCK_PROCESS_CPUTIME_ID); }
+static uint64_t thread_ns(void) { return read_ns(CLOCK_THREAD_CPUTIME_ID); }
+
+static int by_value(const void *a, const void *b) {
+  uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+  return (x > y) - (x < y);
+}
+
+static void print_percentiles(uint64_t *samples, size_t count) {
+  qsort(samples, count, sizeof *samples, by_value);
+  printf(",\"p50_ns\":%.2f,\"p99_ns\":%.2f", (double)samples[(size_t)((count - 1) * 0.50)],
+         (double)samples[(size_t)((count - 1) * 0.99)]);
+}
+
+static void print_cpu(uint64_t cpu_ns, uint64_t count) {
+  printf("{\"cpu_ns\":%.2f", (double)cpu_ns / (double)count);
+}
+
+static void *must(void *block) {
+  if (block == NULL) abort();
+  return block;
+}
+
+/* A. Echo. */
+
+typedef struct {
+  uv_tcp_t tcp; /* First: a handle's address is its connection's. */
+  uv_write_t write;
+  char *buffer;
+} connection;
+
+static struct {
+  uint64_t connections, accepted, open, count;
+  size_t message_len;
+  uint64_t start_ns, cpu_ns;
+  connection *all;
+  uv_tcp_t listener;
+} echo;
+
+static void echo_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer) {
+  (void)suggested;
+  connection *c = (connection *)handle;
+  *buffer = uv_buf_init(c->buffer, echo.message_len > 512 ? echo.message_len : 512);
+}
+
+static void echo_closed(uv_handle_t *handle) {
+  (void)handle;
+  if (--echo.open == 0) echo.cpu_ns = process_ns() - echo.start_ns;
+}
+
+static void echo_written(uv_write_t *write, int status) {
+  (void)write;
+  assert(status == 0);
+}
+
+static void echo_read(uv_stream_t *stream, ssize_t len, const uv_buf_t *buffer) {
+  connection *c = (connection *)stream;
+  if (len < 0) {
+    uv_close((uv_handle_t *)stream, echo_closed);
+  } else if (len > 0) {
+    uv_buf_t message = uv_buf_init(buffer->base, (unsigned)len);
+    /* First without a request, as uv_try_write is there for; the rest, if any, would need one. */
+    int sent = uv_try_write(stream, &message, 1);
+    if (sent < 0) sent = 0;
+    if (sent < len) {
+      message = uv_buf_init(buffer->base + sent, (unsigned)(len - sent));
+      uv_write(&c->write, stream, &message, 1, echo_written);
+    }
+  }
+}
+
+static void echo_accept(uv_stream_t *listener, int status) {
+  assert(status == 0);
+  connection *c = &echo.all[echo.accepted];
+  c->buffer = must(malloc(echo.message_len > 512 ? echo.message_len : 512));
+  uv_tcp_init(listener->loop, &c->tcp);
+  if (uv_accept(listener, (uv_stream_t *)&c->tcp) != 0) abort();
+  if (++echo.accepted < echo.connections) return;
+  uv_close((uv_handle_t *)listener, NULL);
+  echo.start_ns = process_ns();
+  for (uint64_t i = 0; i < echo.connections; i++)
+    uv_read_start((uv_stream_t *)&echo.all[i].tcp, echo_alloc, echo_read);
+}
+
+static void run_echo(uv_loop_t *loop, uint64_t connections, size_t message_len, uint64_t count,
+                     const char *peers) {
+  echo.connections = echo.open = connections;
+  echo.message_len = message_len;
+  echo.count = (count + connections - 1) / connections * connections;
+  echo.all = must(calloc(connections, sizeof *echo.all));
+  struct sockaddr_in addr;
+  uv_ip4_addr("127.0.0.1", 0, &addr);
+  uv_tcp_init(loop, &echo.listener);
+  uv_tcp_bind(&echo.listener, (struct sockaddr *)&addr, 0);
+  uv_tcp_nodelay(&echo.listener, 1);
+  if (uv_listen((uv_stream_t *)&echo.listener, 4096, echo_accept) != 0) abort();
+  int len = sizeof addr;
+  uv_tcp_getsockname(&echo.listener, (struct sockaddr *)&addr, &len);
+
+  char words[4][24];
+  uint64_t numbers[4] = {ntohs(addr.sin_port), connections, message_len, echo.count};
+  for (int i = 0; i < 4; i++) snprintf(words[i], sizeof words[i], "%llu", (unsigned long long)numbers[i]);
+  pid_t client = fork();
+  if (client == 0) {
+    execl(peers, peers, "client", words[0], words[1], words[2], words[3], (char *)NULL);
+    _exit(127);
+  }
+  uv_run(loop, UV_RUN_DEFAULT);
+  int status = 0;
+  waitpid(client, &status, 0);
+  if (status != 0) abort();
+  print_cpu(echo.cpu_ns, echo.count);
+}
+
+/* E. Timers. */
+
+static void never(uv_timer_t *timer) {
+  (void)timer;
+  abort();
+}
+
+static void run_timer_cancel(uv_loop_t *loop, uint64_t count) {
+  uint64_t start_ns = process_ns();
+  uv_timer_t **timers = must(malloc(count * sizeof *timers));
+  for (uint64_t i = 0; i < count; i++) {
+    timers[i] = must(malloc(sizeof **timers));
+    uv_timer_init(loop, timers[i]);
+    uv_timer_start(timers[i], never, 1000 + i % 5000, 0);
+  }
+  /* Without a turn for their closing callbacks: stopped, and freed by the process's end. */
+  for (uint64_t i = 0; i < count; i++) uv_timer_stop(timers[i]);
+  print_cpu(process_ns() - start_ns, count);
+}
+
+static void run_timer_roll(uv_loop_t *loop, uint64_t count) {
+  static uv_timer_t timers[1000];
+  for (uint64_t i = 0; i < 1000; i++) {
+    uv_timer_init(loop, &timers[i]);
+    uv_timer_start(&timers[i], never, 30000 + i, 0);
+  }
+  uint64_t start_ns = process_ns();
+  for (uint64_t i = 0; i < count; i++) {
+    uv_timer_start(&timers[i % 1000], never, 30000 + i % 1000, 0);
+    if (i % 64 == 63) uv_run(loop, UV_RUN_NOWAIT);
+  }
+  print_cpu(process_ns() - start_ns, count);
+}
+
+typedef struct {
+  uv_timer_t timer;
+  uint64_t due_ns;
+} alarm_clock;
+
+static struct {
+  uint64_t *late_ns, fired, early;
+} fire;
+
+static void fire_due(uv_timer_t *timer) {
+  uint64_t now = now_ns(), due = ((alarm_clock *)timer)->due_ns;
+  fire.early += now < due;
+  fire.late_ns[fire.fired++] = now < due ? 0 : now - due;
+}
+
+static void run_timer_fire(uv_loop_t *loop, uint64_t count) {
+  alarm_clock *all = must(calloc(count, sizeof *all));
+  fire.late_ns = must(calloc(count, sizeof *fire.late_ns));
+  uint64_t start_ns = process_ns();
+  for (uint64_t i = 0; i < count; i++) {
+    uint64_t delay_ns = i * 7919 % count * (1000000000 / count);
+    all[i].due_ns = now_ns() + delay_ns;
+    uv_timer_init(loop, &all[i].timer);
+    /* Its unit is the millisecond, counted from a time that the loop has cached: rounded up, both. */
+    if (i % 64 == 0) uv_update_time(loop);
+    uv_timer_start(&all[i].timer, fire_due, (delay_ns + 999999) / 1000000, 0);
+  }
+  uv_run(loop, UV_RUN_DEFAULT);
+  print_cpu(process_ns() - start_ns, count);
+  printf(",\"early\":%llu", (unsigned long long)fire.early);
+  print_percentiles(fire.late_ns, fire.fired);
+}
+
+/* F. Wakes from another thread: see ../src/cells/wakes.rs. */
+
+enum { PAUSE_NS = 50000 };
+
+typedef enum { ONE_WAY, ROUND_TRIP, STORM } shape;
+
+static struct {
+  shape shape;
+  uint64_t count;
+  atomic_uint_fast64_t sent, sent_ns, seen;
+  atomic_bool is_over;
+  sem_t answer;
+  uint64_t *samples, sample_count;
+  uv_async_t async;
+} wakes;
+
+static void *wakes_thread(void *none) {
+  for (uint64_t i = 1; i <= wakes.count; i++) {
+    if (wakes.shape != STORM) {
+      uint64_t start_ns = now_ns();
+      while (now_ns() - start_ns < PAUSE_NS) __builtin_ia32_pause();
+      atomic_store_explicit(&wakes.sent_ns, now_ns(), memory_order_relaxed);
+      atomic_store_explicit(&wakes.sent, i, memory_order_release);
+    }
+    uv_async_send(&wakes.async);
+    if (wakes.shape == ONE_WAY)
+      while (atomic_load_explicit(&wakes.seen, memory_order_acquire) < i) __builtin_ia32_pause();
+    if (wakes.shape == ROUND_TRIP) {
+      sem_wait(&wakes.answer);
+      wakes.samples[wakes.sample_count++] = now_ns() - wakes.sent_ns;
+    }
+  }
+  atomic_store_explicit(&wakes.is_over, true, memory_order_release);
+  uv_async_send(&wakes.async);
+  return none;
+}
+
+static void wakes_seen(uv_async_t *async) {
+  uint64_t sent = atomic_load_explicit(&wakes.sent, memory_order_acquire);
+  if (wakes.shape != STORM && sent > wakes.seen) {
+    if (wakes.shape == ONE_WAY) wakes.samples[wakes.sample_count++] = now_ns() - wakes.sent_ns;
+    atomic_store_explicit(&wakes.seen, sent, memory_order_release);
+    if (wakes.shape == ROUND_TRIP) sem_post(&wakes.answer);
+  }
+  if (atomic_load_explicit(&wakes.is_over, memory_order_acquire)) uv_close((uv_handle_t *)async, NULL);
+}
+
+static void run_wakes(uv_loop_t *loop, shape shape, uint64_t count) {
+  wakes.shape = shape;
+  wakes.count = count;
+  wakes.samples = must(calloc(count, sizeof *wakes.samples));
+  sem_init(&wakes.answer, 0, 0);
+  uv_async_init(loop, &wakes.async, wakes_seen);
+  uint64_t thread_start_ns = thread_ns(), process_start_ns = process_ns();
+  pthread_t thread;
+  if (pthread_create(&thread, NULL, wakes_thread, NULL) != 0) abort();
+  uv_run(loop, UV_RUN_DEFAULT);
+  uint64_t thread_cpu_ns = thread_ns() - thread_start_ns;
+  pthread_join(thread, NULL);
+  print_cpu(shape == STORM ? process_ns() - process_start_ns : thread_cpu_ns, count);
+  if (shape != STORM) print_percentiles(wakes.samples, wakes.sample_count);
+}
+
+int main(int argc, char **argv) {
+  if (argc == 2 && strcmp(argv[1], "version") == 0) {
+    puts(uv_version_string());
+    return 0;
+  }
+  if (argc != 4) {
+    fputs("libuv-peer CELL COUNT PEERS\n", stderr);
+    return 2;
+  }
+  const char *cell = argv[1], *peers = argv[3];
+  uint64_t count = strtoull(argv[2], NULL, 10);
+  uv_loop_t *loop = uv_default_loop();
+  if (strcmp(cell, "echo-1") == 0) run_echo(loop, 1, 64, count, peers);
+  else if (strcmp(cell, "echo-50") == 0) run_echo(loop, 50, 64, count, peers);
+  else if (strcmp(cell, "echo-1000") == 0) run_echo(loop, 1000, 64, count, peers);
+  else if (strcmp(cell, "echo-16k") == 0) run_echo(loop, 64, 16 * 1024, count, peers);
+  else if (strcmp(cell, "timer-cancel") == 0) run_timer_cancel(loop, count);
+  else if (strcmp(cell, "timer-roll") == 0) run_timer_roll(loop, count);
+  else if (strcmp(cell, "timer-fire") == 0) run_timer_fire(loop, count);
+  else if (strcmp(cell, "wake-oneway") == 0) run_wakes(loop, ONE_WAY, count);
+  else if (strcmp(cell, "wake-rtt") == 0) run_wakes(loop, ROUND_TRIP, count);
+  else if (strcmp(cell, "wake-storm") == 0) run_wakes(loop, STORM, count);
+  else return 2;
+  puts("}");
+  return 0;
+}

@@ -1,0 +1,165 @@
+//! What is measured: the list of cells, and which of them ask what of a peer.
+//!
+//! *Adding a cell.* One function in a file of `cells/`, one line in the `of_…` function whose trait it
+//! needs, one line in [`CELLS`].
+
+use crate::figures::Figures;
+use crate::peers::{Net, Tasks, Timers};
+
+pub mod echo;
+pub mod spawn;
+pub mod switch;
+pub mod timers;
+pub mod wakes;
+
+/// Runs a cell with a number of operations.
+pub type Run = Box<dyn FnOnce(u64) -> Figures>;
+
+/// One row.
+pub struct Cell {
+    pub name: &'static str,
+    pub group: Group,
+    /// What one operation is.
+    pub about: &'static str,
+    /// The figure that is compared; a run may report others.
+    pub figure: &'static str,
+    pub count: u64,
+    /// The bar: our figure over that of the best rival.
+    pub target: Option<f64>,
+}
+
+/// Cells that are shown together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Group {
+    Echo,
+    Spawn,
+    Switch,
+    Timers,
+    Wakes,
+}
+
+impl Group {
+    /// The letter and the heading.
+    pub fn title(self) -> &'static str {
+        match self {
+            Group::Echo => "A. Echo over TCP",
+            Group::Spawn => "B. Spawn and join",
+            Group::Switch => "C. Switch between tasks",
+            Group::Timers => "E. Timers",
+            Group::Wakes => "F. Wakes from another thread",
+        }
+    }
+
+    /// The name of its picture.
+    pub fn file(self) -> &'static str {
+        match self {
+            Group::Echo => "echo",
+            Group::Spawn => "spawn",
+            Group::Switch => "switch",
+            Group::Timers => "timers",
+            Group::Wakes => "wakes",
+        }
+    }
+}
+
+const fn cell(
+    name: &'static str,
+    group: Group,
+    about: &'static str,
+    figure: &'static str,
+    count: u64,
+    target: Option<f64>,
+) -> Cell {
+    Cell {
+        name,
+        group,
+        about,
+        figure,
+        count,
+        target,
+    }
+}
+
+/// All of them, in the order of the table.
+#[rustfmt::skip]
+pub const CELLS: &[Cell] = &[
+    cell("echo-1", Group::Echo, "64 bytes there and back, 1 connection", "cpu_ns", 20_000, Some(1.0)),
+    cell("echo-50", Group::Echo, "the same, 50 connections", "cpu_ns", 100_000, Some(1.0)),
+    cell("echo-1000", Group::Echo, "the same, 1000 connections", "cpu_ns", 100_000, Some(1.0)),
+    cell("echo-16k", Group::Echo, "16 KiB there and back, 64 connections", "cpu_ns", 64_000, Some(1.0)),
+    cell("spawn-batch", Group::Spawn, "spawn and join, 1000 at a time", "cpu_ns", 1_000_000, Some(0.55)),
+    cell("spawn-all", Group::Spawn, "spawn and join, all at once", "cpu_ns", 1_000_000, Some(1.0)),
+    cell("spawn-idle", Group::Spawn, "memory of a task that waits for ever", "bytes", 1_000_000, None),
+    cell("yield", Group::Switch, "1000 tasks yield in turn", "cpu_ns", 4_000_000, Some(0.40)),
+    cell("yield-wake", Group::Switch, "the same by a bare wake", "cpu_ns", 4_000_000, Some(0.40)),
+    cell("timer-cancel", Group::Timers, "a million sleeps, polled once each, then dropped", "cpu_ns", 1_000_000, Some(0.20)),
+    cell("timer-roll", Group::Timers, "1000 outstanding, one replaced", "cpu_ns", 2_000_000, Some(0.20)),
+    cell("timer-fire", Group::Timers, "100 000 tasks sleep 0 to 1 s", "cpu_ns", 100_000, Some(0.75)),
+    cell("timeout-ready", Group::Timers, "a body that is ready", "cpu_ns", 10_000_000, Some(1.0)),
+    cell("timeout-pending", Group::Timers, "a body that waits once", "cpu_ns", 1_000_000, Some(0.22)),
+    cell("wake-oneway", Group::Wakes, "from the wake to the poll, the loop being asleep", "p50_ns", 10_000, Some(1.0)),
+    cell("wake-rtt", Group::Wakes, "the same, and back to the thread that waits", "p50_ns", 10_000, Some(1.0)),
+    cell("wake-storm", Group::Wakes, "wakes as fast as a thread can, both threads' CPU", "cpu_ns", 1_000_000, Some(0.80)),
+];
+
+/// The cell of this name.
+pub fn find(name: &str) -> Option<&'static Cell> {
+    CELLS.iter().find(|cell| cell.name == name)
+}
+
+/// Runs a cell's body as a task: the main future is a special case, and a dear one, for some peers.
+fn in_task<P: Tasks>(body: impl Future<Output = Figures> + 'static) -> Figures {
+    P::run(async { P::spawn(body).await })
+}
+
+/// A cell that is a plain function.
+fn run(function: fn(u64) -> Figures) -> Option<Run> {
+    Some(Box::new(function))
+}
+
+/// Those that only need tasks.
+pub fn of_tasks<P: Tasks>(cell: &str) -> Option<Run> {
+    run(match cell {
+        "spawn-batch" => spawn::batch::<P>,
+        "spawn-all" => spawn::all::<P>,
+        "spawn-idle" => spawn::idle::<P>,
+        "yield" => switch::yields::<P>,
+        "yield-wake" => switch::wakes::<P>,
+        _ => return None,
+    })
+}
+
+/// Those that arm timers and do not wait for them.
+pub fn of_arming<P: Timers>(cell: &str) -> Option<Run> {
+    run(match cell {
+        "timer-cancel" => timers::cancel::<P>,
+        "timer-roll" => timers::roll::<P>,
+        "timeout-ready" => timers::timeout_ready::<P>,
+        "timeout-pending" => timers::timeout_pending::<P>,
+        _ => return None,
+    })
+}
+
+/// Those whose timers fire.
+pub fn of_firing<P: Timers>(cell: &str) -> Option<Run> {
+    run(match cell {
+        "timer-fire" => timers::fire::<P>,
+        _ => return None,
+    })
+}
+
+/// Those that wake a task from another thread.
+pub fn of_wakes<P: Tasks>(cell: &str) -> Option<Run> {
+    run(match cell {
+        "wake-oneway" => wakes::one_way::<P>,
+        "wake-rtt" => wakes::round_trip::<P>,
+        "wake-storm" => wakes::storm::<P>,
+        _ => return None,
+    })
+}
+
+/// Those over the network.
+pub fn of_net<P: Net>(cell: &str) -> Option<Run> {
+    let load = echo::Load::of(cell)?;
+    Some(Box::new(move |count| echo::echo::<P>(load, count)))
+}

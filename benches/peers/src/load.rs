@@ -1,0 +1,133 @@
+//! The load of the echo cells: a process of its own, the same for every peer, written once.
+//!
+//! `peers client PORT CONNECTIONS MESSAGE_LEN COUNT` keeps one message under way on each connection (a
+//! closed loop) until each has made its share of COUNT requests. It waits by level-triggered epoll.
+//!
+//! With `PEERS_PAUSE_US` in its environment it sleeps so long before it looks at answers, and takes all of
+//! them then. So a server that is slowed down by strace has still gone to sleep before the next request,
+//! as it has when it is faster than its load.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::os::fd::{AsRawFd, FromRawFd};
+use std::process::{Child, Command};
+use std::time::Duration;
+
+use crate::cells::echo::Load;
+use crate::epoll::Epoll;
+
+/// Asks the client for pauses, in microseconds.
+pub const PAUSE_US: &str = "PEERS_PAUSE_US";
+
+/// A client that was started.
+pub struct Client(Child);
+
+impl Client {
+    /// Waits for its end.
+    pub fn finish(mut self) {
+        let status = self.0.wait().expect("it is our child");
+        assert!(status.success(), "the client failed: {status}");
+    }
+}
+
+/// A listener with room for every connection, that does not block and whose connections do not delay.
+pub fn listen() -> TcpListener {
+    // SAFETY: plain system calls; the descriptor is new, and owned by the listener from here on.
+    let listener = unsafe {
+        let kind = libc::SOCK_STREAM | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
+        let fd = libc::socket(libc::AF_INET, kind, 0);
+        assert!(fd >= 0, "a socket");
+        // Unbound sockets get a port at listen; the default backlog of std is too short for us.
+        assert_eq!(libc::listen(fd, 4096), 0, "a port");
+        let one: libc::c_int = 1;
+        let len = size_of_val(&one) as libc::socklen_t;
+        let one = (&raw const one).cast();
+        libc::setsockopt(fd, libc::IPPROTO_TCP, libc::TCP_NODELAY, one, len);
+        TcpListener::from_raw_fd(fd)
+    };
+    listener
+}
+
+/// Starts the client.
+pub fn start(listener: &TcpListener, load: Load, count: u64) -> Client {
+    let port = listener.local_addr().expect("it is bound").port();
+    let numbers = [
+        u64::from(port),
+        load.connections,
+        load.message_len as u64,
+        load.requests(count),
+    ];
+    let program = std::env::current_exe().expect("this program");
+    let child = Command::new(program)
+        .arg("client")
+        .args(numbers.map(|number| number.to_string()))
+        .spawn();
+    Client(child.expect("the client starts"))
+}
+
+struct Connection {
+    stream: TcpStream,
+    /// Bytes of the answer that are still to come.
+    missing: usize,
+    /// Requests still to be made, the one under way included.
+    requests: u64,
+}
+
+/// The pause that `PEERS_PAUSE_US` asks for.
+fn pause() -> Option<Duration> {
+    let micros = std::env::var(PAUSE_US).ok()?.parse().ok()?;
+    Some(Duration::from_micros(micros))
+}
+
+/// The client's main function.
+pub fn client(port: u16, connections: u64, message_len: usize, count: u64) {
+    let epoll = Epoll::new();
+    let message = vec![7; message_len];
+    let mut open: Vec<Connection> = (0..connections)
+        .map(|_| {
+            let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("a connection");
+            stream.set_nodelay(true).expect("an option");
+            Connection {
+                stream,
+                missing: message_len,
+                requests: count / connections,
+            }
+        })
+        .collect();
+    for (index, connection) in open.iter_mut().enumerate() {
+        let fd = connection.stream.as_raw_fd();
+        epoll.add(fd, libc::EPOLLIN as u32, index as u64);
+        connection.stream.write_all(&message).expect("it goes out");
+    }
+    let mut buffer = vec![0; message_len];
+    let mut left = open.len();
+    let pause = pause();
+    while left > 0 {
+        if let Some(pause) = pause {
+            drop(epoll.wait());
+            std::thread::sleep(pause);
+        }
+        for index in epoll.wait() {
+            let connection = &mut open[index as usize];
+            let len = match connection.stream.read(&mut buffer[..connection.missing]) {
+                Ok(len) => len,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => panic!("the server broke off: {error}"),
+            };
+            assert!(len > 0, "the server closed");
+            connection.missing -= len;
+            if connection.missing > 0 {
+                continue;
+            }
+            connection.requests -= 1;
+            if connection.requests == 0 {
+                left -= 1;
+                epoll.remove(connection.stream.as_raw_fd());
+                connection.stream.shutdown(std::net::Shutdown::Write).ok();
+                continue;
+            }
+            connection.missing = message_len;
+            connection.stream.write_all(&message).expect("it goes out");
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! Who is measured: what a peer must be able to do, and the list of them.
+//!
+//! *Adding a peer.* One file in `peers/` that implements the traits it can, and one line in [`PEERS`].
+//! The cells are written once, against the traits; every call is resolved at compile time, so the
+//! traits cost nothing.
+
+use std::fmt::Debug;
+use std::future::Future;
+use std::net::TcpListener;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use crate::cells::{self, Run};
+
+pub mod libuv;
+mod limit;
+#[cfg(feature = "mainspring")]
+mod mainspring;
+#[cfg(feature = "monoio")]
+mod monoio;
+mod rawepoll;
+#[cfg(feature = "smol")]
+mod smol;
+#[cfg(feature = "tokio")]
+mod tokio;
+
+/// Runs futures on one thread.
+pub trait Tasks: 'static {
+    /// Runs `future` to its end on a new runtime.
+    fn run<F: Future>(future: F) -> F::Output;
+
+    /// Spawns on the runtime that is current; the future that is returned joins.
+    fn spawn<F>(future: F) -> impl Future<Output = F::Output>
+    where
+        F: Future + 'static,
+        F::Output: 'static;
+
+    /// Lets the others have a turn.
+    fn yield_now() -> impl Future<Output = ()>;
+}
+
+/// Arms timers.
+pub trait Timers: Tasks {
+    /// Waits.
+    fn sleep(duration: Duration) -> impl Future;
+
+    /// Gives `future` this much time.
+    fn timeout<F: Future>(
+        duration: Duration,
+        future: F,
+    ) -> impl Future<Output = Result<F::Output, impl Debug>>;
+}
+
+/// Serves TCP connections, in the words that come naturally to the peer.
+pub trait Net: Tasks {
+    type Listener;
+    type Stream: 'static;
+
+    /// Takes over a listener, which does not block already.
+    fn listener(listener: TcpListener) -> Self::Listener;
+
+    /// The next connection. `TCP_NODELAY` is inherited from the listener.
+    fn accept(listener: &Self::Listener) -> impl Future<Output = Self::Stream>;
+
+    /// Sends back what comes, through a buffer of this length, until the end of the stream.
+    fn serve(stream: Self::Stream, buffer_len: usize) -> impl Future<Output = ()> + 'static;
+}
+
+/// A join handle whose task returned.
+pub struct Expect<J>(pub J);
+
+impl<J, T, E> Future for Expect<J>
+where
+    J: Future<Output = Result<T, E>> + Unpin,
+    E: Debug,
+{
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        let joined = Pin::new(&mut self.0).poll(cx);
+        joined.map(|result| result.expect("the task returns"))
+    }
+}
+
+/// What a peer is to us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// mainspring; the first of them is the one that is compared.
+    Ours,
+    /// Somebody's runtime.
+    Rival,
+    /// What can hardly be beaten, because it does less than a runtime must.
+    Floor,
+}
+
+/// One column.
+pub struct Peer {
+    pub name: &'static str,
+    pub kind: Kind,
+    /// The run of a cell, if the peer takes part in it.
+    pub find: fn(&str) -> Option<Run>,
+}
+
+/// All of them, in the order of the table.
+pub const PEERS: &[Peer] = &[
+    #[cfg(feature = "mainspring")]
+    Peer {
+        name: "mainspring",
+        kind: Kind::Ours,
+        find: everything::<mainspring::Mainspring<false>>,
+    },
+    #[cfg(feature = "mainspring")]
+    Peer {
+        name: "mainspring-poll",
+        kind: Kind::Ours,
+        find: everything::<mainspring::Mainspring<true>>,
+    },
+    #[cfg(feature = "tokio")]
+    Peer {
+        name: "tokio",
+        kind: Kind::Rival,
+        find: everything::<tokio::CurrentThread>,
+    },
+    #[cfg(feature = "tokio")]
+    Peer {
+        name: "tokio-local",
+        kind: Kind::Rival,
+        find: everything::<tokio::Local>,
+    },
+    #[cfg(feature = "smol")]
+    Peer {
+        name: "smol",
+        kind: Kind::Rival,
+        find: everything::<smol::Smol>,
+    },
+    #[cfg(feature = "monoio")]
+    Peer {
+        name: "monoio",
+        kind: Kind::Rival,
+        find: everything::<monoio::Monoio>,
+    },
+    Peer {
+        name: "libuv",
+        kind: Kind::Rival,
+        find: libuv::find,
+    },
+    Peer {
+        name: "rawepoll",
+        kind: Kind::Floor,
+        find: rawepoll::find,
+    },
+    Peer {
+        name: "limit",
+        kind: Kind::Floor,
+        find: limit::find,
+    },
+];
+
+/// The cells of a peer that can do everything.
+fn everything<P: Timers + Net>(cell: &str) -> Option<Run> {
+    cells::of_tasks::<P>(cell)
+        .or_else(|| cells::of_arming::<P>(cell))
+        .or_else(|| cells::of_firing::<P>(cell))
+        .or_else(|| cells::of_wakes::<P>(cell))
+        .or_else(|| cells::of_net::<P>(cell))
+}
