@@ -113,7 +113,7 @@ macro_rules! seek_by {
     };
 }
 
-pub(crate) use {read_by, write_by};
+pub(crate) use {buf_read_by, read_by, write_by};
 
 macro_rules! deref {
     ($($place:ty),*) => {$(

@@ -84,6 +84,10 @@ pub(crate) enum Kind {
     Write,
     /// A source to have exceptional data; the word is the descriptor.
     Priority,
+    /// A stream in memory to hold something.
+    MemoryRead,
+    /// A stream in memory to have room.
+    MemoryWrite,
     /// The selector to be asked once more.
     SelectorTurn,
     /// Nothing: marks a place in a queue while it is walked.
@@ -491,6 +495,8 @@ impl fmt::Display for Waiter {
             Kind::Read => write!(f, "descriptor {word} to become readable")?,
             Kind::Write => write!(f, "descriptor {word} to become writable")?,
             Kind::Priority => write!(f, "exceptional data on descriptor {word}")?,
+            Kind::MemoryRead => write!(f, "bytes in a stream in memory")?,
+            Kind::MemoryWrite => write!(f, "room in a stream in memory")?,
             Kind::SelectorTurn => write!(f, "the next turn of the selector")?,
             Kind::Marker => write!(f, "nothing")?,
         }
