@@ -15,5 +15,5 @@ mod unix;
 
 pub use listener::{Accept, TcpListener};
 pub use tcp::{Connect, TcpStream};
-pub use transfer::{Read, Write, WriteAll};
+pub use transfer::{Peek, Read, ReadVectored, StreamReady, Write, WriteAll, WriteVectored};
 pub use unix::UnixStream;

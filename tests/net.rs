@@ -4,6 +4,8 @@
 #[path = "net/rig.rs"]
 #[macro_use]
 mod rig;
+#[path = "net/bytes.rs"]
+mod bytes;
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr};

@@ -1,7 +1,7 @@
 //! `Socket`: a stream socket's descriptor with its source, as every stream type here holds it.
 
 use std::cell::Cell;
-use std::io;
+use std::io::{self, IoSlice, IoSliceMut};
 use std::net::Shutdown;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::panic::Location;
@@ -9,7 +9,8 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
-use mainspring_sys::{Fd, socket};
+use mainspring_sys::Fd;
+use mainspring_sys::socket::{self, Moved};
 
 use crate::context;
 use crate::io::caller::Caller;
@@ -55,12 +56,14 @@ impl Socket {
         Ok(socket)
     }
 
-    /// A read moved `done` of `asked` bytes (hz_c05).
+    /// Bytes were moved in `direction`; the answer is how many. What that says of the source depends on
+    /// the family (hz_c05).
     #[inline]
-    pub(crate) fn received(&self, done: usize, asked: usize) {
-        if self.family == Family::Tcp {
-            self.source.transferred(Direction::Read, done, asked);
+    pub(crate) fn moved(&self, direction: Direction, moved: Moved) -> usize {
+        if self.family == Family::Tcp || direction == Direction::Write {
+            self.source.transferred(direction, moved.done, moved.asked);
         }
+        moved.done
     }
 
     #[inline]
@@ -165,6 +168,36 @@ impl Socket {
         }
     }
 
+    /// Runs `operation`, which moves bytes, once and without waiting.
+    pub(crate) fn try_move(
+        &self,
+        direction: Direction,
+        operation: impl FnOnce(&Fd) -> io::Result<Moved>,
+    ) -> io::Result<usize> {
+        match operation(self.fd()) {
+            Ok(moved) => Ok(self.moved(direction, moved)),
+            Err(error) => {
+                if error.kind() == io::ErrorKind::WouldBlock {
+                    self.source.clear(direction);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// As [`Socket::poll_resident`], for an operation that moves bytes.
+    #[track_caller]
+    #[inline]
+    fn poll_move(
+        &self,
+        direction: Direction,
+        cx: &Context<'_>,
+        operation: impl FnMut(&Fd) -> io::Result<Moved>,
+    ) -> Poll<io::Result<usize>> {
+        let moved = ready!(self.poll_resident(direction, cx, Location::caller(), operation))?;
+        Poll::Ready(Ok(self.moved(direction, moved)))
+    }
+
     /// [`AsyncRead::poll_read`](crate::io::AsyncRead::poll_read) of every stream socket.
     #[track_caller]
     #[inline]
@@ -173,11 +206,20 @@ impl Socket {
         if buf.is_empty() {
             return Poll::Ready(Ok(0));
         }
-        let here = Location::caller();
-        let polled = self.poll_resident(Direction::Read, cx, here, |fd| socket::recv(fd, buf));
-        let done = ready!(polled)?;
-        self.received(done, buf.len());
-        Poll::Ready(Ok(done))
+        self.poll_move(Direction::Read, cx, |fd| socket::recv(fd, buf))
+    }
+
+    /// [`AsyncRead::poll_read_vectored`](crate::io::AsyncRead::poll_read_vectored) of every stream socket.
+    #[track_caller]
+    pub(crate) fn poll_read_vectored(
+        &self,
+        cx: &Context<'_>,
+        bufs: &mut [IoSliceMut<'_>],
+    ) -> Poll<io::Result<usize>> {
+        if bufs.iter().all(|buf| buf.is_empty()) {
+            return Poll::Ready(Ok(0));
+        }
+        self.poll_move(Direction::Read, cx, |fd| socket::recv_vectored(fd, bufs))
     }
 
     /// [`AsyncWrite::poll_write`](crate::io::AsyncWrite::poll_write) of every stream socket.
@@ -187,11 +229,21 @@ impl Socket {
         if buf.is_empty() {
             return Poll::Ready(Ok(0));
         }
-        let here = Location::caller();
-        let polled = self.poll_resident(Direction::Write, cx, here, |fd| socket::send(fd, buf));
-        let done = ready!(polled)?;
-        self.source.transferred(Direction::Write, done, buf.len());
-        Poll::Ready(Ok(done))
+        self.poll_move(Direction::Write, cx, |fd| socket::send(fd, buf))
+    }
+
+    /// [`AsyncWrite::poll_write_vectored`](crate::io::AsyncWrite::poll_write_vectored) of every stream
+    /// socket.
+    #[track_caller]
+    pub(crate) fn poll_write_vectored(
+        &self,
+        cx: &Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        if bufs.iter().all(|buf| buf.is_empty()) {
+            return Poll::Ready(Ok(0));
+        }
+        self.poll_move(Direction::Write, cx, |fd| socket::send_vectored(fd, bufs))
     }
 
     /// [`AsyncWrite::poll_close`](crate::io::AsyncWrite::poll_close) of every stream socket: the peer reads

@@ -1,53 +1,253 @@
-//! What all stream sockets have in common, written once: `stream_socket!` gives it to a type that holds
-//! a [`Socket`](super::socket::Socket).
+//! What all stream sockets and their halves have in common, written once, as macros: who has a method
+//! `socket` gets from them the side that reads, the side that writes, or both.
 //!
-//! *Why a macro.* The methods belong into each type's own page, where its users look, and a trait for
+//! *Why macros.* The methods belong into each type's own page, where its users look, and a trait for
 //! them would have to be imported.
+
+/// The methods that read: for an `impl` whose type has `fn socket(&self) -> &Socket`.
+macro_rules! read_methods {
+    () => {
+        /// Reads some bytes into `buf`, at least one; 0 means the peer has closed its side, or that
+        /// `buf` is empty. Several tasks may read: each gets some, in the order in which they asked.
+        ///
+        /// # Cancel safety
+        /// Safe: bytes are taken only in the poll that returns them.
+        ///
+        /// # Errors
+        /// What the kernel says, ECONNRESET among them; `NotConnected` if the loop is gone.
+        #[track_caller]
+        #[inline]
+        pub fn read<'a>(&'a self, buf: &'a mut [u8]) -> Read<'a> {
+            Read::new(self.wait_to_read(Location::caller()), buf)
+        }
+
+        /// Reads some bytes into several buffers, one after the other, with one system call. As `read`
+        /// otherwise; 0 also if all of them are empty.
+        ///
+        /// # Cancel safety
+        /// Safe: bytes are taken only in the poll that returns them.
+        ///
+        /// # Errors
+        /// As for `read`.
+        #[track_caller]
+        pub fn read_vectored<'a, 'b>(
+            &'a self,
+            bufs: &'a mut [IoSliceMut<'b>],
+        ) -> ReadVectored<'a, 'b> {
+            ReadVectored::new(self.wait_to_read(Location::caller()), bufs)
+        }
+
+        /// As `read`, but the bytes stay where they are: the next read gets them again.
+        ///
+        /// # Cancel safety
+        /// Safe: nothing is taken.
+        ///
+        /// # Errors
+        /// As for `read`.
+        #[track_caller]
+        pub fn peek<'a>(&'a self, buf: &'a mut [u8]) -> Peek<'a> {
+            Peek::new(self.wait_to_read(Location::caller()), buf)
+        }
+
+        /// Reads what is there, without waiting. The kernel is asked each time.
+        ///
+        /// # Errors
+        /// `WouldBlock` if nothing is there; as for `read` otherwise.
+        pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
+            if buf.is_empty() {
+                return Ok(0);
+            }
+            self.socket()
+                .try_move(Direction::Read, |fd| socket::recv(fd, buf))
+        }
+
+        /// As `try_read`, into several buffers, one after the other.
+        ///
+        /// # Errors
+        /// As for `try_read`.
+        pub fn try_read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+            if bufs.iter().all(|buf| buf.is_empty()) {
+                return Ok(0);
+            }
+            self.socket()
+                .try_move(Direction::Read, |fd| socket::recv_vectored(fd, bufs))
+        }
+
+        /// Waits until there is something to read, the peer's end among it. A report may be spurious:
+        /// go on with `try_read`, and wait again if it says WouldBlock. Until then, or until a read
+        /// that was short, every further wait ends at once.
+        ///
+        /// # Cancel safety
+        /// Safe.
+        ///
+        /// # Errors
+        /// `NotConnected` if the loop is gone.
+        #[track_caller]
+        pub fn readable(&self) -> StreamReady<'_> {
+            StreamReady::new(self.wait_to_read(Location::caller()))
+        }
+
+        #[inline]
+        fn wait_to_read(&self, location: &'static Location<'static>) -> Wait<'_> {
+            Wait::new(self.socket(), Direction::Read, location)
+        }
+    };
+}
+
+/// The methods that write: for an `impl` whose type has `fn socket(&self) -> &Socket`.
+macro_rules! write_methods {
+    () => {
+        /// Writes some of `buf`, at least one byte, and says how many.
+        ///
+        /// # Cancel safety
+        /// Safe: bytes are given only in the poll that returns their number.
+        ///
+        /// # Errors
+        /// What the kernel says, EPIPE and ECONNRESET among them, never with SIGPIPE; `NotConnected`
+        /// if the loop is gone.
+        #[track_caller]
+        #[inline]
+        pub fn write<'a>(&'a self, buf: &'a [u8]) -> Write<'a> {
+            Write::new(self.wait_to_write(Location::caller()), buf)
+        }
+
+        /// Writes some bytes of several buffers, one after the other, with one system call. As `write`
+        /// otherwise; 0 only if all of them are empty.
+        ///
+        /// # Cancel safety
+        /// Safe: bytes are given only in the poll that returns their number.
+        ///
+        /// # Errors
+        /// As for `write`.
+        #[track_caller]
+        pub fn write_vectored<'a>(&'a self, bufs: &'a [IoSlice<'a>]) -> WriteVectored<'a> {
+            WriteVectored::new(self.wait_to_write(Location::caller()), bufs)
+        }
+
+        /// Writes all of `buf`.
+        ///
+        /// # Cancel safety
+        /// Not safe, because nobody keeps how far it came: some of the bytes may be written.
+        ///
+        /// # Errors
+        /// As for `write`.
+        #[track_caller]
+        #[inline]
+        pub fn write_all<'a>(&'a self, buf: &'a [u8]) -> WriteAll<'a> {
+            WriteAll::new(self.wait_to_write(Location::caller()), buf)
+        }
+
+        /// Writes what fits, without waiting. The kernel is asked each time.
+        ///
+        /// # Errors
+        /// `WouldBlock` if nothing fits; as for `write` otherwise.
+        pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
+            if buf.is_empty() {
+                return Ok(0);
+            }
+            self.socket()
+                .try_move(Direction::Write, |fd| socket::send(fd, buf))
+        }
+
+        /// As `try_write`, from several buffers, one after the other.
+        ///
+        /// # Errors
+        /// As for `try_write`.
+        pub fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+            if bufs.iter().all(|buf| buf.is_empty()) {
+                return Ok(0);
+            }
+            self.socket()
+                .try_move(Direction::Write, |fd| socket::send_vectored(fd, bufs))
+        }
+
+        /// Waits until something can be written, or the peer has gone. A report may be spurious: go on
+        /// with `try_write`, and wait again if it says WouldBlock. Until then, or until a write that
+        /// was short, every further wait ends at once.
+        ///
+        /// # Cancel safety
+        /// Safe.
+        ///
+        /// # Errors
+        /// `NotConnected` if the loop is gone.
+        #[track_caller]
+        pub fn writable(&self) -> StreamReady<'_> {
+            StreamReady::new(self.wait_to_write(Location::caller()))
+        }
+
+        #[inline]
+        fn wait_to_write(&self, location: &'static Location<'static>) -> Wait<'_> {
+            Wait::new(self.socket(), Direction::Write, location)
+        }
+    };
+}
+
+/// `AsyncRead` of whatever has a socket; `$type` may be a reference, with its generics before it.
+macro_rules! socket_read {
+    ([$($generics:tt)*] $type:ty) => {
+        impl<$($generics)*> AsyncRead for $type {
+            #[track_caller]
+            #[inline]
+            fn poll_read(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                buf: &mut [u8],
+            ) -> Poll<io::Result<usize>> {
+                self.socket().poll_read(cx, buf)
+            }
+
+            #[track_caller]
+            fn poll_read_vectored(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                bufs: &mut [IoSliceMut<'_>],
+            ) -> Poll<io::Result<usize>> {
+                self.socket().poll_read_vectored(cx, bufs)
+            }
+        }
+    };
+}
+
+/// `AsyncWrite` of whatever has a socket. Nothing is kept, so there is nothing to flush.
+macro_rules! socket_write {
+    ([$($generics:tt)*] $type:ty) => {
+        impl<$($generics)*> AsyncWrite for $type {
+            #[track_caller]
+            #[inline]
+            fn poll_write(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                buf: &[u8],
+            ) -> Poll<io::Result<usize>> {
+                self.socket().poll_write(cx, buf)
+            }
+
+            #[track_caller]
+            fn poll_write_vectored(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                bufs: &[IoSlice<'_>],
+            ) -> Poll<io::Result<usize>> {
+                self.socket().poll_write_vectored(cx, bufs)
+            }
+
+            fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                Poll::Ready(Ok(()))
+            }
+
+            fn poll_close(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                Poll::Ready(self.socket().close_write())
+            }
+        }
+    };
+}
 
 /// The methods and traits of a stream socket: `$stream` has a field `socket`.
 macro_rules! stream_socket {
     ($stream:ident) => {
         impl $stream {
-            /// Reads some bytes into `buf`, at least one; 0 means the peer has closed its side, or that
-            /// `buf` is empty. Several tasks may read: each gets some, in the order in which they asked.
-            ///
-            /// # Cancel safety
-            /// Safe: bytes are taken only in the poll that returns them.
-            ///
-            /// # Errors
-            /// What the kernel says, ECONNRESET among them; `NotConnected` if the loop is gone.
-            #[track_caller]
-            #[inline]
-            pub fn read<'a>(&'a self, buf: &'a mut [u8]) -> Read<'a> {
-                Read::new(&self.socket, buf, Location::caller())
-            }
-
-            /// Writes some of `buf`, at least one byte, and says how many.
-            ///
-            /// # Cancel safety
-            /// Safe: bytes are given only in the poll that returns their number.
-            ///
-            /// # Errors
-            /// What the kernel says, EPIPE and ECONNRESET among them, never with SIGPIPE; `NotConnected`
-            /// if the loop is gone.
-            #[track_caller]
-            #[inline]
-            pub fn write<'a>(&'a self, buf: &'a [u8]) -> Write<'a> {
-                Write::new(&self.socket, buf, Location::caller())
-            }
-
-            /// Writes all of `buf`.
-            ///
-            /// # Cancel safety
-            /// Not safe, because nobody keeps how far it came: some of the bytes may be written.
-            ///
-            /// # Errors
-            /// As for `write`.
-            #[track_caller]
-            #[inline]
-            pub fn write_all<'a>(&'a self, buf: &'a [u8]) -> WriteAll<'a> {
-                WriteAll::new(&self.socket, buf, Location::caller())
-            }
+            read_methods!();
+            write_methods!();
 
             /// Closes one side, or both, at once; what was written before is still delivered.
             ///
@@ -56,47 +256,17 @@ macro_rules! stream_socket {
             pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
                 socket::shutdown(self.socket.fd(), how)
             }
-        }
 
-        impl AsyncRead for &$stream {
-            #[track_caller]
             #[inline]
-            fn poll_read(
-                self: Pin<&mut Self>,
-                cx: &mut Context<'_>,
-                buf: &mut [u8],
-            ) -> Poll<io::Result<usize>> {
-                self.socket.poll_read(cx, buf)
+            fn socket(&self) -> &Socket {
+                &self.socket
             }
         }
 
-        impl AsyncWrite for &$stream {
-            #[track_caller]
-            #[inline]
-            fn poll_write(
-                self: Pin<&mut Self>,
-                cx: &mut Context<'_>,
-                buf: &[u8],
-            ) -> Poll<io::Result<usize>> {
-                self.socket.poll_write(cx, buf)
-            }
-
-            fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-                Poll::Ready(Ok(()))
-            }
-
-            fn poll_close(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-                Poll::Ready(self.socket.close_write())
-            }
-        }
-
-        impl AsyncRead for $stream {
-            read_by!(this => Pin::new(&mut &*this));
-        }
-
-        impl AsyncWrite for $stream {
-            write_by!(this => Pin::new(&mut &*this));
-        }
+        socket_read!([] &$stream);
+        socket_write!([] &$stream);
+        socket_read!([] $stream);
+        socket_write!([] $stream);
 
         impl AsFd for $stream {
             /// From here on the descriptor may have duplicates, so it leaves the selector by a system
@@ -114,4 +284,4 @@ macro_rules! stream_socket {
     };
 }
 
-pub(super) use stream_socket;
+pub(super) use {read_methods, socket_read, socket_write, stream_socket, write_methods};

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
-use std::io;
+use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{Shutdown, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::panic::Location;
@@ -13,9 +13,10 @@ use mainspring_sys::Fd;
 use mainspring_sys::socket::{self, Connecting};
 
 use super::socket::{Family, Socket};
-use super::stream::stream_socket;
-use super::transfer::{Read, Write, WriteAll};
-use crate::io::forward::{read_by, write_by};
+use super::stream::{read_methods, socket_read, socket_write, stream_socket, write_methods};
+use super::transfer::{
+    Peek, Read, ReadVectored, StreamReady, Wait, Write, WriteAll, WriteVectored,
+};
 use crate::io::{AsyncRead, AsyncWrite};
 use crate::pin::{pinned, pinned_in_drop, pinned_mut};
 use crate::reactor::Direction;

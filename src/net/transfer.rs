@@ -1,21 +1,98 @@
-//! The named futures of stream sockets: `Read`, `Write`, `WriteAll`.
+//! The named futures of stream sockets: `Read`, `Write` and their kin.
 //!
-//! *Model.* Each borrows its socket and embeds one wait node. It tries first, waits only after a
+//! *Model.* Each borrows its socket and embeds one [`Wait`]. It tries first, waits only after a
 //! WouldBlock, and its drop leaves the queue.
 
 use std::fmt;
 use std::future::Future;
-use std::io;
+use std::io::{self, IoSlice, IoSliceMut};
 use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use mainspring_sys::socket;
+use mainspring_sys::Fd;
+use mainspring_sys::socket::{self, Moved};
 
 use super::socket::Socket;
 use crate::pin::{pinned, pinned_beside, pinned_in_drop};
 use crate::reactor::Direction;
 use crate::task::wait::WaitNode;
+
+/// A wait for one direction of a socket: what each named future embeds.
+pub(super) struct Wait<'a> {
+    socket: &'a Socket,
+    direction: Direction,
+    node: WaitNode<()>,
+}
+
+impl<'a> Wait<'a> {
+    #[inline]
+    pub(super) fn new(
+        socket: &'a Socket,
+        direction: Direction,
+        location: &'static Location<'static>,
+    ) -> Wait<'a> {
+        Wait {
+            socket,
+            direction,
+            node: WaitNode::new(direction.kind(), location),
+        }
+    }
+
+    /// Runs `operation` as soon as it may succeed, and again while it says WouldBlock.
+    #[inline]
+    pub(super) fn poll_with<R>(
+        self: Pin<&Self>,
+        cx: &Context<'_>,
+        operation: impl FnMut(&Fd) -> io::Result<R>,
+    ) -> Poll<io::Result<R>> {
+        let node = pinned!(self, node);
+        self.socket.poll_with(self.direction, node, cx, operation)
+    }
+
+    /// As [`Wait::poll_with`], for an operation that moves bytes.
+    #[inline]
+    fn poll_move(
+        self: Pin<&Self>,
+        cx: &Context<'_>,
+        operation: impl FnMut(&Fd) -> io::Result<Moved>,
+    ) -> Poll<io::Result<usize>> {
+        let moved = ready!(self.poll_with(cx, operation))?;
+        Poll::Ready(Ok(self.socket.moved(self.direction, moved)))
+    }
+}
+
+impl Drop for Wait<'_> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        if self.node.is_queued() {
+            self.socket
+                .cancel(self.direction, pinned_in_drop!(self, node));
+        }
+    }
+}
+
+/// What a future says of itself: how much it is asked for.
+macro_rules! debug {
+    ($($future:ident<$($lifetime:tt),*>: $asked:ident,)*) => {$(
+        impl fmt::Debug for $future<$($lifetime),*> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct(stringify!($future))
+                    .field(stringify!($asked), &self.$asked.len())
+                    .finish_non_exhaustive()
+            }
+        }
+    )*};
+}
+
+debug! {
+    Read<'_>: buf,
+    Peek<'_>: buf,
+    ReadVectored<'_, '_>: bufs,
+    Write<'_>: buf,
+    WriteVectored<'_>: bufs,
+    WriteAll<'_>: rest,
+}
 
 /// Reads some bytes. Made by the `read` of a stream.
 ///
@@ -23,23 +100,14 @@ use crate::task::wait::WaitNode;
 /// Safe: bytes are taken only in the poll that returns them.
 #[must_use = "futures do nothing unless you `.await` or poll them"]
 pub struct Read<'a> {
-    socket: &'a Socket,
+    wait: Wait<'a>,
     buf: &'a mut [u8],
-    node: WaitNode<()>,
 }
 
 impl<'a> Read<'a> {
     #[inline]
-    pub(crate) fn new(
-        socket: &'a Socket,
-        buf: &'a mut [u8],
-        location: &'static Location<'static>,
-    ) -> Read<'a> {
-        Read {
-            socket,
-            buf,
-            node: WaitNode::new(Direction::Read.kind(), location),
-        }
+    pub(super) fn new(wait: Wait<'a>, buf: &'a mut [u8]) -> Read<'a> {
+        Read { wait, buf }
     }
 }
 
@@ -52,31 +120,65 @@ impl Future for Read<'_> {
         if self.buf.is_empty() {
             return Poll::Ready(Ok(0));
         }
-        let socket = self.socket;
-        let asked = self.buf.len();
-        let (node, buf) = pinned_beside!(self, node, buf);
-        let polled = socket.poll_with(Direction::Read, node, cx, |fd| socket::recv(fd, buf));
-        let done = ready!(polled)?;
-        socket.received(done, asked);
-        Poll::Ready(Ok(done))
+        let (wait, buf) = pinned_beside!(self, wait, buf);
+        wait.poll_move(cx, |fd| socket::recv(fd, buf))
     }
 }
 
-impl Drop for Read<'_> {
-    #[inline(always)]
-    fn drop(&mut self) {
-        if self.node.is_queued() {
-            self.socket
-                .cancel(Direction::Read, pinned_in_drop!(self, node));
+/// Looks at some bytes. Made by the `peek` of a stream.
+///
+/// # Cancel safety
+/// Safe: nothing is taken.
+#[must_use = "futures do nothing unless you `.await` or poll them"]
+pub struct Peek<'a> {
+    wait: Wait<'a>,
+    buf: &'a mut [u8],
+}
+
+impl<'a> Peek<'a> {
+    pub(super) fn new(wait: Wait<'a>, buf: &'a mut [u8]) -> Peek<'a> {
+        Peek { wait, buf }
+    }
+}
+
+impl Future for Peek<'_> {
+    type Output = io::Result<usize>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if self.buf.is_empty() {
+            return Poll::Ready(Ok(0));
         }
+        let (wait, buf) = pinned_beside!(self, wait, buf);
+        // The bytes are there still: a short answer says nothing of the socket.
+        wait.poll_with(cx, |fd| socket::peek(fd, buf))
     }
 }
 
-impl fmt::Debug for Read<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Read")
-            .field("asked", &self.buf.len())
-            .finish_non_exhaustive()
+/// Reads some bytes into several buffers. Made by the `read_vectored` of a stream.
+///
+/// # Cancel safety
+/// Safe: bytes are taken only in the poll that returns them.
+#[must_use = "futures do nothing unless you `.await` or poll them"]
+pub struct ReadVectored<'a, 'b> {
+    wait: Wait<'a>,
+    bufs: &'a mut [IoSliceMut<'b>],
+}
+
+impl<'a, 'b> ReadVectored<'a, 'b> {
+    pub(super) fn new(wait: Wait<'a>, bufs: &'a mut [IoSliceMut<'b>]) -> ReadVectored<'a, 'b> {
+        ReadVectored { wait, bufs }
+    }
+}
+
+impl Future for ReadVectored<'_, '_> {
+    type Output = io::Result<usize>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if self.bufs.iter().all(|buf| buf.is_empty()) {
+            return Poll::Ready(Ok(0));
+        }
+        let (wait, bufs) = pinned_beside!(self, wait, bufs);
+        wait.poll_move(cx, |fd| socket::recv_vectored(fd, bufs))
     }
 }
 
@@ -86,36 +188,14 @@ impl fmt::Debug for Read<'_> {
 /// Safe: bytes are given only in the poll that returns their number.
 #[must_use = "futures do nothing unless you `.await` or poll them"]
 pub struct Write<'a> {
-    socket: &'a Socket,
+    wait: Wait<'a>,
     buf: &'a [u8],
-    node: WaitNode<()>,
 }
 
 impl<'a> Write<'a> {
     #[inline]
-    pub(crate) fn new(
-        socket: &'a Socket,
-        buf: &'a [u8],
-        location: &'static Location<'static>,
-    ) -> Write<'a> {
-        Write {
-            socket,
-            buf,
-            node: WaitNode::new(Direction::Write.kind(), location),
-        }
-    }
-
-    /// One successful `send`.
-    #[inline]
-    fn poll_send(self: Pin<&Self>, buf: &[u8], cx: &Context<'_>) -> Poll<io::Result<usize>> {
-        let socket = self.socket;
-        let node = pinned!(self, node);
-        let polled = socket.poll_with(Direction::Write, node, cx, |fd| socket::send(fd, buf));
-        let done = ready!(polled)?;
-        socket
-            .source()
-            .transferred(Direction::Write, done, buf.len());
-        Poll::Ready(Ok(done))
+    pub(super) fn new(wait: Wait<'a>, buf: &'a [u8]) -> Write<'a> {
+        Write { wait, buf }
     }
 }
 
@@ -124,29 +204,39 @@ impl Future for Write<'_> {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        if self.buf.is_empty() {
+        let buf = self.buf;
+        if buf.is_empty() {
             return Poll::Ready(Ok(0));
         }
-        let buf = self.buf;
-        self.as_ref().poll_send(buf, cx)
+        pinned!(self.as_ref(), wait).poll_move(cx, |fd| socket::send(fd, buf))
     }
 }
 
-impl Drop for Write<'_> {
-    #[inline(always)]
-    fn drop(&mut self) {
-        if self.node.is_queued() {
-            self.socket
-                .cancel(Direction::Write, pinned_in_drop!(self, node));
+/// Writes some bytes of several buffers. Made by the `write_vectored` of a stream.
+///
+/// # Cancel safety
+/// Safe: bytes are given only in the poll that returns their number.
+#[must_use = "futures do nothing unless you `.await` or poll them"]
+pub struct WriteVectored<'a> {
+    wait: Wait<'a>,
+    bufs: &'a [IoSlice<'a>],
+}
+
+impl<'a> WriteVectored<'a> {
+    pub(super) fn new(wait: Wait<'a>, bufs: &'a [IoSlice<'a>]) -> WriteVectored<'a> {
+        WriteVectored { wait, bufs }
+    }
+}
+
+impl Future for WriteVectored<'_> {
+    type Output = io::Result<usize>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let bufs = self.bufs;
+        if bufs.iter().all(|buf| buf.is_empty()) {
+            return Poll::Ready(Ok(0));
         }
-    }
-}
-
-impl fmt::Debug for Write<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Write")
-            .field("asked", &self.buf.len())
-            .finish_non_exhaustive()
+        pinned!(self.as_ref(), wait).poll_move(cx, |fd| socket::send_vectored(fd, bufs))
     }
 }
 
@@ -156,21 +246,14 @@ impl fmt::Debug for Write<'_> {
 /// Not safe, because nobody keeps how far it came: some of the bytes may be written.
 #[must_use = "futures do nothing unless you `.await` or poll them"]
 pub struct WriteAll<'a> {
-    write: Write<'a>,
-    done: usize,
+    wait: Wait<'a>,
+    rest: &'a [u8],
 }
 
 impl<'a> WriteAll<'a> {
     #[inline]
-    pub(crate) fn new(
-        socket: &'a Socket,
-        buf: &'a [u8],
-        location: &'static Location<'static>,
-    ) -> WriteAll<'a> {
-        WriteAll {
-            write: Write::new(socket, buf, location),
-            done: 0,
-        }
+    pub(super) fn new(wait: Wait<'a>, buf: &'a [u8]) -> WriteAll<'a> {
+        WriteAll { wait, rest: buf }
     }
 }
 
@@ -178,25 +261,47 @@ impl Future for WriteAll<'_> {
     type Output = io::Result<()>;
 
     #[inline]
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while self.done < self.write.buf.len() {
-            let rest = &self.write.buf[self.done..];
-            let done = ready!(pinned!(self.as_ref(), write).poll_send(rest, cx))?;
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let (wait, rest) = pinned_beside!(self, wait, rest);
+        while !rest.is_empty() {
+            let done = ready!(wait.poll_move(cx, |fd| socket::send(fd, rest)))?;
             if done == 0 {
                 return Poll::Ready(Err(io::Error::from(io::ErrorKind::WriteZero)));
             }
-            let total = self.done + done;
-            *crate::pin::pinned_mut!(self.as_mut(), done).get_mut() = total;
+            *rest = &rest[done..];
         }
         Poll::Ready(Ok(()))
     }
 }
 
-impl fmt::Debug for WriteAll<'_> {
+/// Waits until a direction of a stream is ready. Made by its `readable` and `writable`.
+///
+/// # Cancel safety
+/// Safe.
+#[must_use = "futures do nothing unless you `.await` or poll them"]
+pub struct StreamReady<'a> {
+    wait: Wait<'a>,
+}
+
+impl<'a> StreamReady<'a> {
+    pub(super) fn new(wait: Wait<'a>) -> StreamReady<'a> {
+        StreamReady { wait }
+    }
+}
+
+impl Future for StreamReady<'_> {
+    type Output = io::Result<()>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.wait.socket.source().doubt(self.wait.direction);
+        pinned!(self.as_ref(), wait).poll_with(cx, |_| Ok(()))
+    }
+}
+
+impl fmt::Debug for StreamReady<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WriteAll")
-            .field("done", &self.done)
-            .field("asked", &self.write.buf.len())
-            .finish_non_exhaustive()
+        f.debug_struct("StreamReady")
+            .field("for", &self.wait.direction)
+            .finish()
     }
 }

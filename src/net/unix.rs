@@ -1,7 +1,7 @@
 //! `UnixStream`: a connected pair, for now. Names and listeners come with the rest of the network.
 
 use std::fmt;
-use std::io;
+use std::io::{self, IoSlice, IoSliceMut};
 use std::net::Shutdown;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::panic::Location;
@@ -11,10 +11,12 @@ use std::task::{Context, Poll};
 use mainspring_sys::socket;
 
 use super::socket::{Family, Socket};
-use super::stream::stream_socket;
-use super::transfer::{Read, Write, WriteAll};
-use crate::io::forward::{read_by, write_by};
+use super::stream::{read_methods, socket_read, socket_write, stream_socket, write_methods};
+use super::transfer::{
+    Peek, Read, ReadVectored, StreamReady, Wait, Write, WriteAll, WriteVectored,
+};
 use crate::io::{AsyncRead, AsyncWrite};
+use crate::reactor::Direction;
 
 /// One end of a connected pair of Unix stream sockets.
 ///

@@ -2,7 +2,8 @@
 //!
 //! *Role.* The network types of `mainspring` are made of these functions over [`&Fd`](Fd). None of
 //! them waits: a call that can't go on says `WouldBlock`, and the reactor takes over. Bytes are moved
-//! by [`recv`], [`send`], [`read`] and [`write()`], which live in `socket/transfer.rs`.
+//! by [`recv`], [`send`], their vectored twins, [`read`] and [`write()`], which live in
+//! `socket/transfer.rs`.
 //!
 //! *Model.* One function is one system call, and beside it only what the call's own traps demand:
 //!
@@ -38,7 +39,7 @@ use rustix::net::{AddressFamily, SocketAddrAny, SocketType, ipproto, sockopt};
 use crate::fault::{self, Call};
 use crate::fd::Fd;
 
-pub use transfer::{peek, read, recv, send, write};
+pub use transfer::{Moved, peek, read, recv, recv_vectored, send, send_vectored, write};
 
 /// What `connect` came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -91,10 +91,6 @@ impl<T> WaitQueue<T> {
     /// `Ready` with what was handed to `node`; else it waits, at the back if it did not before, and
     /// `cx` is woken when something is. `word` says what for, to people.
     #[inline]
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "for the primitives that come next")
-    )]
     pub(crate) fn poll(&self, node: Pin<&WaitNode<T>>, cx: &Context<'_>, word: u64) -> Poll<T> {
         Core::with_current(|core| self.poll_in(core, node, cx, word))
     }

@@ -1,6 +1,6 @@
 //! What the socket functions promise, on the machine's own kernel; faults come from the plan.
 
-use std::io::ErrorKind;
+use std::io::{ErrorKind, IoSlice, IoSliceMut};
 
 use rustix::fs::{OFlags, fcntl_getfl};
 use rustix::io::{FdFlags, fcntl_getfd};
@@ -122,16 +122,16 @@ fn bytes_go_over_and_peek_leaves_them_there() {
         recv(&server, &mut [0; 8]).unwrap_err().kind(),
         ErrorKind::WouldBlock
     );
-    assert_eq!(send(&client, b"tick").unwrap(), 4);
+    assert_eq!(send(&client, b"tick").unwrap().done, 4);
     await_input(&server);
     let mut buf = [0; 8];
     assert_eq!(peek(&server, &mut buf).unwrap(), 4);
-    assert_eq!(recv(&server, &mut buf[..2]).unwrap(), 2);
+    assert_eq!(recv(&server, &mut buf[..2]).unwrap().done, 2);
     assert_eq!(read(&server, &mut buf[2..]).unwrap(), 2);
     assert_eq!(&buf[..4], b"tick");
     assert_eq!(write(&server, b"tock").unwrap(), 4);
     await_input(&client);
-    assert_eq!(recv(&client, &mut buf).unwrap(), 4);
+    assert_eq!(recv(&client, &mut buf).unwrap().done, 4);
 }
 
 #[test]
@@ -139,10 +139,10 @@ fn hz_d05_after_a_half_close_the_other_half_still_works() {
     let (client, server) = tcp_pair();
     shutdown(&client, Shutdown::Write).unwrap();
     await_input(&server);
-    assert_eq!(recv(&server, &mut [0; 8]).unwrap(), 0);
-    assert_eq!(send(&server, b"bye").unwrap(), 3);
+    assert_eq!(recv(&server, &mut [0; 8]).unwrap().done, 0);
+    assert_eq!(send(&server, b"bye").unwrap().done, 3);
     await_input(&client);
-    assert_eq!(recv(&client, &mut [0; 8]).unwrap(), 3);
+    assert_eq!(recv(&client, &mut [0; 8]).unwrap().done, 3);
 }
 
 #[test]
@@ -185,6 +185,52 @@ fn nodelay_is_what_it_was_set_to() {
     }
 }
 
+#[test]
+fn slices_are_filled_and_emptied_one_after_the_other() {
+    let (one, other) = unix_pair().unwrap();
+    let parts = [b"".as_slice(), b"ti", b"", b"ck-", b"tock"].map(IoSlice::new);
+    let all = Moved { done: 9, asked: 9 };
+    assert_eq!(send_vectored(&one, &parts).unwrap(), all);
+    let (mut head, mut tail) = ([0; 4], [0; 8]);
+    let mut into = [&mut [][..], &mut head, &mut [], &mut tail].map(IoSliceMut::new);
+    let short = Moved { done: 9, asked: 12 };
+    assert_eq!(recv_vectored(&other, &mut into).unwrap(), short);
+    assert_eq!((&head, &tail[..5]), (b"tick", &b"-tock"[..]));
+}
+
+#[test]
+fn hz_d09_slices_of_nothing_are_no_end_of_file_and_no_call() {
+    let (one, other) = unix_pair().unwrap();
+    let nothing = Moved { done: 0, asked: 0 };
+    for count in [0, 3] {
+        let parts = vec![IoSlice::new(b""); count];
+        assert_eq!(send_vectored(&one, &parts).unwrap(), nothing);
+        let mut into: Vec<_> = (0..count).map(|_| IoSliceMut::new(&mut [])).collect();
+        assert_eq!(recv_vectored(&other, &mut into).unwrap(), nothing);
+    }
+}
+
+#[test]
+fn hz_d10_five_thousand_slices_go_in_calls_of_a_thousand() {
+    let (one, other) = unix_pair().unwrap();
+    let sent: Vec<u8> = (0..5000u32).map(|index| (index % 251) as u8).collect();
+    let mut got = vec![0; sent.len()];
+    let mut done = 0;
+    while done < sent.len() {
+        let parts: Vec<_> = sent[done..].chunks(1).map(IoSlice::new).collect();
+        let moved = send_vectored(&one, &parts).unwrap();
+        assert_eq!(
+            moved.asked,
+            parts.len().min(1024),
+            "and the kernel takes them"
+        );
+        let mut into: Vec<_> = got[done..].chunks_mut(1).map(IoSliceMut::new).collect();
+        assert_eq!(recv_vectored(&other, &mut into).unwrap().done, moved.done);
+        done += moved.done;
+    }
+    assert!(sent == got);
+}
+
 /// The child resets SIGPIPE to its default, which kills, and sends into a socket nobody reads.
 #[test]
 fn hz_d07_a_send_to_a_closed_socket_is_broken_pipe_and_no_signal() {
@@ -194,6 +240,8 @@ fn hz_d07_a_send_to_a_closed_socket_is_broken_pipe_and_no_signal() {
         let (one, other) = unix_pair().unwrap();
         drop(other);
         assert_eq!(send(&one, b"x").unwrap_err().kind(), ErrorKind::BrokenPipe);
+        let error = send_vectored(&one, &[b"x", b"y"].map(|part| IoSlice::new(part)));
+        assert_eq!(error.unwrap_err().kind(), ErrorKind::BrokenPipe);
         let (client, server) = tcp_pair();
         shutdown(&client, Shutdown::Write).unwrap();
         assert_eq!(
@@ -236,8 +284,8 @@ mod faults {
             .from(Call::Send, 1, 2, Fault::Errno(libc::EINTR))
             .from(Call::Recv, 1, 3, Fault::Errno(libc::EINTR))
             .install();
-        assert_eq!(send(&one, b"tick").unwrap(), 4);
-        assert_eq!(recv(&other, &mut [0; 8]).unwrap(), 4);
+        assert_eq!(send(&one, b"tick").unwrap().done, 4);
+        assert_eq!(recv(&other, &mut [0; 8]).unwrap().done, 4);
         assert_eq!((count_of(Call::Send), count_of(Call::Recv)), (3, 4));
     }
 
@@ -292,12 +340,42 @@ mod faults {
             .at(Call::Read, 1, Fault::Short(1))
             .install();
         let mut buf = [0; 8];
-        assert_eq!(send(&one, b"tick").unwrap(), 3);
-        assert_eq!(recv(&other, &mut buf).unwrap(), 2);
-        assert_eq!(recv(&other, &mut buf[2..]).unwrap(), 1);
+        assert_eq!(send(&one, b"tick").unwrap(), Moved { done: 3, asked: 3 });
+        assert_eq!(recv(&other, &mut buf).unwrap(), Moved { done: 2, asked: 2 });
+        assert_eq!(
+            recv(&other, &mut buf[2..]).unwrap(),
+            Moved { done: 1, asked: 6 }
+        );
         assert_eq!(&buf[..3], b"tic");
         assert_eq!(write(&one, b"tock").unwrap(), 1);
         assert_eq!(read(&other, &mut buf).unwrap(), 1);
+    }
+
+    #[test]
+    fn hz_d08_a_short_count_leaves_out_whole_slices_or_cuts_the_first() {
+        let (one, other) = unix_pair().unwrap();
+        let _guard = Plan::new()
+            .at(Call::Send, 1, Fault::Short(5))
+            .at(Call::Send, 2, Fault::Short(3))
+            .at(Call::Recv, 1, Fault::Short(1))
+            .install();
+        let parts = [b"tick".as_slice(), b"tock"].map(IoSlice::new);
+        assert_eq!(
+            send_vectored(&one, &parts).unwrap(),
+            Moved { done: 4, asked: 4 }
+        );
+        assert_eq!(
+            send_vectored(&one, &parts).unwrap(),
+            Moved { done: 3, asked: 3 }
+        );
+        let mut buf = [0; 8];
+        let mut into = [IoSliceMut::new(&mut buf)];
+        assert_eq!(
+            recv_vectored(&other, &mut into).unwrap(),
+            Moved { done: 1, asked: 1 }
+        );
+        assert_eq!(recv(&other, &mut buf).unwrap().done, 6);
+        assert_eq!(&buf[..6], b"icktic");
     }
 
     #[test]
