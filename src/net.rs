@@ -1,11 +1,13 @@
-//! Sockets: TCP streams and listeners, pairs of Unix streams.
+//! Sockets: TCP and Unix streams, and their listeners.
 //!
 //! Every operation is tried at once and waits only after a WouldBlock; a socket that never waits is
 //! never registered with the kernel. Sockets are non-blocking and close-on-exec from birth, and no
 //! write raises SIGPIPE.
 
-mod listener;
+mod accept;
+mod connect;
 mod socket;
+mod split;
 mod stream;
 mod tcp;
 #[cfg(all(test, not(mainspring_loom)))]
@@ -13,7 +15,8 @@ mod tests;
 mod transfer;
 mod unix;
 
-pub use listener::{Accept, TcpListener};
-pub use tcp::{Connect, TcpStream};
+pub use accept::{Accept, Incoming, Listener};
+pub use split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, StreamSocket, WriteHalf};
+pub use tcp::{Connect, TcpListener, TcpStream};
 pub use transfer::{Peek, Read, ReadVectored, StreamReady, Write, WriteAll, WriteVectored};
-pub use unix::UnixStream;
+pub use unix::{ConnectUnix, UnixListener, UnixStream};

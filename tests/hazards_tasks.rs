@@ -765,7 +765,7 @@ fn hz_a28_every_public_type_is_send_sync_and_unpin_as_written_here() {
         net::Write<'static> => 0 0 0;
         net::WriteAll<'static> => 0 0 0;
         net::TcpListener => 0 0 1;
-        net::Accept<'static> => 0 0 0;
+        net::Accept<'static, net::TcpListener> => 0 0 0;
         net::TcpStream => 0 0 1;
         net::Connect => 0 0 0;
         net::UnixStream => 0 0 1;
@@ -774,6 +774,37 @@ fn hz_a28_every_public_type_is_send_sync_and_unpin_as_written_here() {
     let is_plain = !cfg!(feature = "sim");
     assert_eq!(has!(mainspring::Builder: Send), is_plain);
     assert_eq!(has!(mainspring::Builder: Sync), is_plain);
+    assert!(wrong.is_empty(), "[Send, Sync, Unpin] of{wrong}");
+}
+
+#[test]
+fn hz_a28_the_types_of_sockets_and_of_streams_in_memory_too() {
+    use mainspring::{io, net};
+    let mut wrong = String::new();
+    table! {
+        wrong;
+        net::Peek<'static> => 0 0 0;
+        net::ReadVectored<'static, 'static> => 0 0 0;
+        net::WriteVectored<'static> => 0 0 0;
+        net::StreamReady<'static> => 0 0 0;
+        net::ReadHalf<'static, net::TcpStream> => 0 0 1;
+        net::WriteHalf<'static, net::TcpStream> => 0 0 1;
+        net::OwnedReadHalf<net::TcpStream> => 0 0 1;
+        net::OwnedWriteHalf<net::TcpStream> => 0 0 1;
+        net::UnixListener => 0 0 1;
+        net::Incoming<'static, net::UnixListener> => 0 0 1;
+        net::ConnectUnix => 0 0 0;
+        io::SimplexReader => 0 0 1;
+        io::SimplexWriter => 0 0 1;
+        io::DuplexStream => 0 0 1;
+        io::Join<u8, u8> => 1 1 1;
+        io::ReadHalf<u8> => 0 0 1;
+        io::WriteHalf<u8> => 0 0 1;
+        io::ReuniteError<u8, u8> => 1 1 1;
+        io::Copy<'static, u8, u8> => 1 1 1;
+        io::CopyBuf<'static, u8, u8> => 1 1 1;
+        io::CopyBidirectional<'static, u8, u8> => 1 1 1;
+    }
     assert!(wrong.is_empty(), "[Send, Sync, Unpin] of{wrong}");
 }
 

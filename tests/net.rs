@@ -6,6 +6,10 @@
 mod rig;
 #[path = "net/bytes.rs"]
 mod bytes;
+#[path = "net/halves.rs"]
+mod halves;
+#[path = "net/unix.rs"]
+mod unix;
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr};

@@ -257,9 +257,27 @@ macro_rules! stream_socket {
                 socket::shutdown(self.socket.fd(), how)
             }
 
+            /// Two halves, for two futures of one task.
+            pub fn split(&mut self) -> (ReadHalf<'_, $stream>, WriteHalf<'_, $stream>) {
+                split::split(self)
+            }
+
+            /// Two halves, for two tasks. Dropping the one that writes ends the stream for the peer.
+            #[must_use]
+            pub fn into_split(self) -> (OwnedReadHalf<$stream>, OwnedWriteHalf<$stream>) {
+                split::into_split(self)
+            }
+
             #[inline]
             fn socket(&self) -> &Socket {
                 &self.socket
+            }
+        }
+
+        impl StreamSocket for $stream {
+            #[inline]
+            fn shared_socket(&self) -> SharedSocket<'_> {
+                SharedSocket(&self.socket)
             }
         }
 

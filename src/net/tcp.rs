@@ -1,5 +1,7 @@
 //! `TcpStream`: a TCP connection.
 
+mod listener;
+
 use std::fmt;
 use std::future::Future;
 use std::io::{self, IoSlice, IoSliceMut};
@@ -10,17 +12,22 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use mainspring_sys::Fd;
-use mainspring_sys::socket::{self, Connecting};
+use mainspring_sys::socket;
 
+use super::connect::Attempt;
 use super::socket::{Family, Socket};
+use super::split::{
+    self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, SharedSocket, StreamSocket, WriteHalf,
+};
 use super::stream::{read_methods, socket_read, socket_write, stream_socket, write_methods};
 use super::transfer::{
     Peek, Read, ReadVectored, StreamReady, Wait, Write, WriteAll, WriteVectored,
 };
 use crate::io::{AsyncRead, AsyncWrite};
-use crate::pin::{pinned, pinned_in_drop, pinned_mut};
+use crate::pin::pinned_mut;
 use crate::reactor::Direction;
-use crate::task::wait::WaitNode;
+
+pub use listener::TcpListener;
 
 /// A TCP connection.
 ///
@@ -64,8 +71,7 @@ impl TcpStream {
     pub fn connect(addr: SocketAddr) -> Connect {
         Connect {
             addr,
-            stream: None,
-            node: WaitNode::new(Direction::Write.kind(), Location::caller()),
+            attempt: Attempt::new(Location::caller()),
         }
     }
 
@@ -136,69 +142,21 @@ impl fmt::Debug for TcpStream {
 #[must_use = "futures do nothing unless you `.await` or poll them"]
 pub struct Connect {
     addr: SocketAddr,
-    stream: Option<TcpStream>,
-    node: WaitNode<()>,
-}
-
-impl Connect {
-    /// Opens the socket and sends the first packet. The socket is registered after that only: a fresh
-    /// one would be reported as hung up.
-    fn begin(addr: SocketAddr) -> io::Result<(TcpStream, Connecting)> {
-        let fd = socket::tcp_socket(addr)?;
-        let connecting = socket::connect(&fd, addr)?;
-        Ok((TcpStream::new(fd), connecting))
-    }
-
-    /// Whether the attempt came to its end; a report may be spurious (B6).
-    fn check(fd: &Fd) -> io::Result<()> {
-        if let Some(error) = socket::take_error(fd)? {
-            return Err(error);
-        }
-        if socket::is_connected(fd)? {
-            Ok(())
-        } else {
-            Err(io::ErrorKind::WouldBlock.into())
-        }
-    }
+    attempt: Attempt,
 }
 
 impl Future for Connect {
     type Output = io::Result<TcpStream>;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<TcpStream>> {
-        if self.stream.is_none() {
-            let (stream, connecting) = Connect::begin(self.addr)?;
-            if connecting == Connecting::Connected {
-                return Poll::Ready(Ok(stream));
-            }
-            stream.socket.source().clear(Direction::Write);
-            *pinned_mut!(self.as_mut(), stream).get_mut() = Some(stream);
-        }
-        let this = self.as_ref();
-        let Some(stream) = &this.get_ref().stream else {
-            unreachable!("it was put there above")
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<TcpStream>> {
+        let addr = self.addr;
+        let begin = || {
+            let fd = socket::tcp_socket(addr)?;
+            let connecting = socket::connect(&fd, addr)?;
+            Ok((Socket::new(fd, Family::Tcp), connecting))
         };
-        let node = pinned!(this, node);
-        ready!(
-            stream
-                .socket
-                .poll_with(Direction::Write, node, cx, Connect::check)
-        )?;
-        match pinned_mut!(self, stream).get_mut().take() {
-            Some(stream) => Poll::Ready(Ok(stream)),
-            None => unreachable!("it was there just now"),
-        }
-    }
-}
-
-impl Drop for Connect {
-    fn drop(&mut self) {
-        if let Some(stream) = &self.stream {
-            stream
-                .socket
-                .source()
-                .cancel(Direction::Write, pinned_in_drop!(self, node));
-        }
+        let socket = ready!(pinned_mut!(self, attempt).poll(cx, begin))?;
+        Poll::Ready(Ok(TcpStream { socket }))
     }
 }
 

@@ -3,7 +3,7 @@
 //! *Role.* The network types of `mainspring` are made of these functions over [`&Fd`](Fd). None of
 //! them waits: a call that can't go on says `WouldBlock`, and the reactor takes over. Bytes are moved
 //! by [`recv`], [`send`], their vectored twins, [`read`] and [`write()`], which live in
-//! `socket/transfer.rs`.
+//! `socket/transfer.rs`; Unix sockets and their names are in `socket/unix.rs`.
 //!
 //! *Model.* One function is one system call, and beside it only what the call's own traps demand:
 //!
@@ -25,6 +25,7 @@
 //! fault.
 
 mod transfer;
+mod unix;
 
 #[cfg(test)]
 mod tests;
@@ -34,12 +35,17 @@ use std::net::{Shutdown, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, SocketAddrAny, SocketType, ipproto, sockopt};
+use rustix::net::addr::SocketAddrArg;
+use rustix::net::{AddressFamily, Protocol, SocketAddrAny, SocketType, ipproto, sockopt};
 
 use crate::fault::{self, Call};
 use crate::fd::Fd;
 
 pub use transfer::{Moved, peek, read, recv, recv_vectored, send, send_vectored, write};
+pub use unix::{
+    accept_unix, bind_unix, connect_unix, local_addr_unix, path_addr, peer_addr_unix, unix_pair,
+    unix_socket,
+};
 
 /// What `connect` came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,17 +68,8 @@ pub fn tcp_socket(addr: SocketAddr) -> io::Result<Fd> {
         SocketAddr::V4(_) => AddressFamily::INET,
         SocketAddr::V6(_) => AddressFamily::INET6,
     };
-    let fd = retry(Call::Socket, 0, |_| os::socket(family))?;
+    let fd = retry(Call::Socket, 0, |_| os::socket(family, Some(ipproto::TCP)))?;
     Ok(Fd::from(fd))
-}
-
-/// Two stream sockets connected to each other.
-///
-/// # Errors
-/// EMFILE, ENFILE, ENOBUFS.
-pub fn unix_pair() -> io::Result<(Fd, Fd)> {
-    let (one, other) = retry(Call::Socket, 0, |_| os::unix_pair())?;
-    Ok((Fd::from(one), Fd::from(other)))
 }
 
 /// Takes over a socket that was made elsewhere (by std, by a parent process): makes it non-blocking
@@ -115,9 +112,15 @@ pub fn listen(fd: &Fd, backlog: i32) -> io::Result<()> {
 /// that were pending on the new connection (ENETDOWN, EPROTO, EHOSTUNREACH …). The listener works
 /// on after each.
 pub fn accept(listener: &Fd) -> io::Result<(Fd, Option<SocketAddr>)> {
+    let (fd, addr) = accept_any(listener)?;
+    Ok((fd, addr.and_then(ip_address)))
+}
+
+/// [`accept`], for any family.
+fn accept_any(listener: &Fd) -> io::Result<(Fd, Option<SocketAddrAny>)> {
     loop {
         match retry(Call::Accept, 0, |_| os::accept(listener)) {
-            Ok((fd, addr)) => return Ok((Fd::from(fd), addr.and_then(ip_address))),
+            Ok((fd, addr)) => return Ok((Fd::from(fd), addr)),
             Err(error) if Errno::from_io_error(&error) == Some(Errno::CONNABORTED) => {}
             Err(error) => return Err(error),
         }
@@ -131,8 +134,13 @@ pub fn accept(listener: &Fd) -> io::Result<(Fd, Option<SocketAddr>)> {
 /// What is known at once, such as `ConnectionRefused` over the loopback, `NetworkUnreachable`, and
 /// `AddrNotAvailable` (no local port is free).
 pub fn connect(fd: &Fd, addr: SocketAddr) -> io::Result<Connecting> {
+    connect_any(fd, &addr)
+}
+
+/// [`connect`], for any family.
+fn connect_any(fd: &Fd, addr: &impl SocketAddrArg) -> io::Result<Connecting> {
     let answer = match fault::check(Call::Connect, 0) {
-        Ok(_) => rustix::net::connect(fd, &addr),
+        Ok(_) => rustix::net::connect(fd, addr),
         Err(error) => match Errno::from_io_error(&error) {
             Some(errno) => Err(errno),
             None => return Err(error),
@@ -290,12 +298,12 @@ mod os {
     use rustix::io::Result;
     use rustix::net::SocketFlags;
 
-    use super::{AddressFamily, Fd, OwnedFd, SocketAddrAny, SocketType, ipproto};
+    use super::{AddressFamily, Fd, OwnedFd, Protocol, SocketAddrAny, SocketType};
 
     const FLAGS: SocketFlags = SocketFlags::CLOEXEC.union(SocketFlags::NONBLOCK);
 
-    pub(super) fn socket(family: AddressFamily) -> Result<OwnedFd> {
-        rustix::net::socket_with(family, SocketType::STREAM, FLAGS, Some(ipproto::TCP))
+    pub(super) fn socket(family: AddressFamily, protocol: Option<Protocol>) -> Result<OwnedFd> {
+        rustix::net::socket_with(family, SocketType::STREAM, FLAGS, protocol)
     }
 
     pub(super) fn unix_pair() -> Result<(OwnedFd, OwnedFd)> {
@@ -318,14 +326,10 @@ mod os {
     use rustix::io::{Errno, Result};
     use rustix::net::SocketFlags;
 
-    use super::{AddressFamily, Fd, OwnedFd, SocketAddrAny, SocketType, ipproto, sockopt};
+    use super::{AddressFamily, Fd, OwnedFd, Protocol, SocketAddrAny, SocketType, sockopt};
 
-    pub(super) fn socket(family: AddressFamily) -> Result<OwnedFd> {
-        finish(rustix::net::socket(
-            family,
-            SocketType::STREAM,
-            Some(ipproto::TCP),
-        )?)
+    pub(super) fn socket(family: AddressFamily, protocol: Option<Protocol>) -> Result<OwnedFd> {
+        finish(rustix::net::socket(family, SocketType::STREAM, protocol)?)
     }
 
     pub(super) fn unix_pair() -> Result<(OwnedFd, OwnedFd)> {
