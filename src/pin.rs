@@ -7,11 +7,14 @@
 //!
 //! For each struct one of whose fields is named in these macros:
 //! - **PIN-1** The field is `!Unpin` or generic and the struct implements `Unpin` by nobody's hand, so it
-//!   is `Unpin` only if the field is.
+//!   is `Unpin` only if the field is. Or the field is always `Unpin`, like [`Plain`] and every number:
+//!   then a pinned view of it forbids nothing, and needs nothing of the struct.
 //! - **PIN-2** The struct's `Drop` and methods never move the field, nor give out `&mut` to it unpinned.
 //! - **PIN-3** The struct is not `repr(packed)`.
 //!
 //! *Why not a library.* The runtime has three dependencies, and this is five lines.
+
+use std::pin::Pin;
 
 /// `Pin<&Field>` of `$this: Pin<&Self>`.
 macro_rules! pinned {
@@ -55,6 +58,21 @@ macro_rules! pinned_beside {
         };
         beside
     }};
+}
+
+/// A field that pinning does not reach: a closure, an item that is kept. It is `Unpin` whatever is in it,
+/// so a pinned view of it gives the value back.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Plain<T>(pub(crate) T);
+
+impl<T> Unpin for Plain<T> {}
+
+impl<T> Plain<T> {
+    /// The value, out of a pinned view of the field.
+    #[inline]
+    pub(crate) fn get(self: Pin<&mut Self>) -> &mut T {
+        &mut self.get_mut().0
+    }
 }
 
 pub(crate) use {pinned, pinned_beside, pinned_in_drop, pinned_mut};

@@ -112,7 +112,7 @@ impl Interval {
         self.sleep.as_mut().reset(next);
     }
 
-    fn poll_tick(&mut self, cx: &mut Context<'_>) -> Poll<Instant> {
+    pub(crate) fn poll_tick(&mut self, cx: &mut Context<'_>) -> Poll<Instant> {
         let due = match self.next {
             Some(due) => {
                 ready!(self.sleep.as_mut().poll(cx));
