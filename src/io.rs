@@ -45,7 +45,6 @@ pub use read_to_end::{ReadToEnd, ReadToString};
 pub use seek::{AsyncSeekExt, Rewind, Seek};
 pub use split::{ReadHalf, ReuniteError, WriteHalf, split};
 pub use take::Take;
-pub use read::{AsyncReadExt, Read};
 pub(crate) use traits::checked;
 pub use traits::{AsyncBufRead, AsyncRead, AsyncSeek, AsyncWrite};
 pub use write::{AsyncWriteExt, Close, Flush, Write, WriteVectored};
