@@ -271,6 +271,60 @@ fn hz_a11_a_waker_that_re_enters_its_primitive_from_clone_wake_and_drop_finds_it
     REENTER.with(|reenter| *reenter.borrow_mut() = None);
 }
 
+thread_local! {
+    static HOOK: Cell<Option<Box<dyn FnOnce()>>> = const { Cell::new(None) };
+}
+
+/// A waker that runs the hook, once, as it is cloned or as it wakes.
+fn hooked_waker() -> Waker {
+    fn run_hook() {
+        if let Some(hook) = HOOK.take() {
+            hook();
+        }
+    }
+    static VTABLE: RawWakerVTable = RawWakerVTable::new(
+        |data| {
+            run_hook();
+            RawWaker::new(data, &VTABLE)
+        },
+        |_| run_hook(),
+        |_| run_hook(),
+        |_| (),
+    );
+    // SAFETY: the functions ignore the data and may be called anywhere.
+    unsafe { Waker::new(std::ptr::null(), &VTABLE) }
+}
+
+#[test]
+fn what_a_waker_s_clone_led_to_is_not_waited_for() {
+    let mailbox = Rc::new(Mailbox::new());
+    let mut take = Box::pin(mailbox.take());
+    assert!(poll_once(take.as_mut(), Waker::noop()).is_pending());
+    let sender = Rc::clone(&mailbox);
+    HOOK.set(Some(Box::new(move || sender.put(7))));
+    assert_eq!(
+        poll_once(take.as_mut(), &hooked_waker()),
+        Poll::Ready(7),
+        "nobody would wake it again"
+    );
+}
+
+#[test]
+fn who_polls_from_its_own_wake_finds_what_was_handed_over() {
+    let queue = Rc::new(WaitQueue::<u32>::new());
+    let node = Rc::pin(WaitNode::new(Kind::Read, Location::caller()));
+    let poll = |waker| queue.poll(node.as_ref(), &Context::from_waker(waker), 0);
+    assert!(poll(&hooked_waker()).is_pending());
+    let found = Rc::new(Cell::new(None));
+    let (queue_too, node_too, finder) = (Rc::clone(&queue), node.clone(), Rc::clone(&found));
+    HOOK.set(Some(Box::new(move || {
+        let cx = Context::from_waker(Waker::noop());
+        finder.set(Some(queue_too.poll(node_too.as_ref(), &cx, 0)));
+    })));
+    assert_eq!(queue.give(5), Ok(()));
+    assert_eq!(found.take(), Some(Poll::Ready(5)));
+}
+
 #[test]
 fn hz_a10_a_waker_that_panics_leaves_the_others_to_be_woken() {
     fn boom() -> ! {
