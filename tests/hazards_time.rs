@@ -133,6 +133,42 @@ fn hz_b01_odd_lengths_are_exact_everywhere() {
 }
 
 #[test]
+fn hz_b01_a_reset_is_exact_whatever_the_sleep_was_before() {
+    for case in 0..16 {
+        let (was_delay, becomes_delay, stage) = (case & 1 == 0, case & 2 == 0, case >> 2);
+        let waited = sim::run(1, async move {
+            let mut moved = pin!(if was_delay {
+                sleep(5 * MS)
+            } else {
+                sleep_until(now() + 5 * MS)
+            });
+            // Never polled; polled; seen by a turn; fired.
+            if stage > 0 {
+                assert!(poll_once(moved.as_mut()).is_pending());
+            }
+            if stage == 2 {
+                yield_to_io().await;
+            }
+            if stage == 3 {
+                moved.as_mut().await;
+            }
+            let start = now();
+            if becomes_delay {
+                moved.as_mut().reset_after(SECOND);
+            } else {
+                moved.as_mut().reset(start + SECOND);
+            }
+            moved.await;
+            now() - start
+        });
+        assert!(
+            waited >= SECOND && waited <= SECOND + STEP,
+            "case {case}: {waited:?}"
+        );
+    }
+}
+
+#[test]
 fn hz_b01_endless_lengths_are_never_and_overflow_nothing() {
     for length in endless_lengths() {
         sim::run(1, async {

@@ -345,6 +345,26 @@ mod tests {
     }
 
     #[test]
+    fn neighbours_of_one_chunk_go_back_together_and_each_once() {
+        let lists = FreeLists::new();
+        let taken: Vec<_> = (0..300).map(|_| lists.take(layout(144))).collect();
+        let (first, last) = (taken[0].0, taken[299].0);
+        for &(block, class) in &taken[1..299] {
+            // SAFETY: taken above, used by nobody.
+            unsafe { lists.put(block, class) };
+        }
+        lists.shrink_to(0);
+        assert_eq!(lists.granules.get(), 0);
+        let not_cut = 2 * 227 - 300;
+        assert_eq!(FreeLists::live_beside(first), 1);
+        assert_eq!(FreeLists::live_beside(last), 1 + not_cut);
+        for block in [first, last] {
+            // SAFETY: taken above, used by nobody.
+            unsafe { free(block, taken[0].1, layout(144)) };
+        }
+    }
+
+    #[test]
     fn blocks_of_every_class_are_apart_aligned_and_inside_their_chunk() {
         let lists = FreeLists::new();
         for size in [1, 16, 17, 136, 500, 1008] {
