@@ -1,5 +1,3 @@
 //! The least program: what Rust itself costs.
 
-fn main() {
-    println!("hello");
-}
+fn main() {}

@@ -1,9 +1,5 @@
 /* The least program on libuv: one turn of an empty loop. */
 
-#include <stdio.h>
 #include <uv.h>
 
-int main(void) {
-  puts("hello");
-  return uv_run(uv_default_loop(), UV_RUN_DEFAULT);
-}
+int main(void) { return uv_run(uv_default_loop(), UV_RUN_DEFAULT); }
