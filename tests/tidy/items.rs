@@ -2,7 +2,8 @@
 //!
 //! *Model.* One walk over the tokens, which steps over bodies, and knows only in what block it stands.
 //!
-//! *Limits.* What a macro writes is not seen, nor is a future behind a `Box` or a `Result`.
+//! *Limits.* Of the functions that a macro writes only the names are known, not the types: they stand as
+//! `*::name`. A future behind a `Box` or a `Result` is not seen.
 
 use crate::source::{Source, Token};
 
@@ -19,7 +20,7 @@ pub(crate) enum Claim {
 /// A public function, also of a public trait.
 #[derive(Debug)]
 pub(crate) struct Function {
-    /// `Type::method`, or the bare name.
+    /// `Type::method`, or the bare name; `*::method` for what a macro writes.
     pub(crate) name: String,
     pub(crate) is_method: bool,
     pub(crate) line: usize,
@@ -59,7 +60,7 @@ impl Items {
         let tokens = source.tokens();
         let mut items = Items::default();
         let mut blocks = Vec::new();
-        let mut index = 0;
+        let (mut index, mut macro_end) = (0, 0);
         while index < tokens.len() {
             let line = tokens[index].line;
             if source.lines[line - 1].is_test {
@@ -68,7 +69,10 @@ impl Items {
             }
             match tokens[index].text {
                 "#" => index = after_group(&tokens, index + 1 + is(&tokens, index + 1, "!")),
-                "macro_rules" => index = after_group(&tokens, index + 3),
+                "macro_rules" => {
+                    macro_end = after_group(&tokens, index + 3);
+                    index += 3;
+                }
                 "use" | "static" | "type" => index = after_item(&tokens, index),
                 "const" if !starts_function(&tokens, index) => index = after_item(&tokens, index),
                 "impl" => {
@@ -96,7 +100,13 @@ impl Items {
                     index = after_item(&tokens, index);
                 }
                 "fn" => {
-                    items.note_function(source, &tokens, index, blocks.last());
+                    let written = Block::Named("*".to_string());
+                    let block = match blocks.last() {
+                        Some(Block::Foreign) => Some(&Block::Foreign),
+                        _ if index < macro_end => Some(&written),
+                        block => block,
+                    };
+                    items.note_function(source, &tokens, index, block);
                     index = after_item(&tokens, index);
                 }
                 "{" => {
