@@ -208,12 +208,18 @@ impl<N: Linked> Ring<N> {
     /// The sentinel, joined (RING-1), as the pointer that neighbours may keep.
     #[inline]
     pub(super) fn sentinel(self: Pin<&Self>) -> *const Links {
-        let sentinel: *const Links = &self.get_ref().sentinel;
         if self.sentinel.next.get().is_null() {
-            self.sentinel.prev.set(sentinel);
-            self.sentinel.next.set(sentinel);
+            self.join_sentinel();
         }
-        sentinel
+        &self.get_ref().sentinel
+    }
+
+    /// The head is pinned from now on.
+    #[cold]
+    fn join_sentinel(self: Pin<&Self>) {
+        let sentinel: *const Links = &self.get_ref().sentinel;
+        self.sentinel.prev.set(sentinel);
+        self.sentinel.next.set(sentinel);
     }
 }
 
