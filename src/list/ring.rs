@@ -74,15 +74,22 @@ impl<N: Linked> Ring<N> {
         }
     }
 
+    /// Joins the sentinel before the first push does, for [`Ring::push_back_new`].
+    pub(crate) fn prepare(self: Pin<&Self>) {
+        self.sentinel();
+    }
+
     /// As [`Ring::push_back`], for a node whose links are written here for the first time.
     ///
     /// # Safety
     ///
-    /// `node` stands nowhere, and its links are the caller's to write.
+    /// The ring was prepared. `node` stands nowhere, and its links are the caller's to write.
     #[inline]
     pub(crate) unsafe fn push_back_new(self: Pin<&Self>, node: Pin<&N>) {
-        let (sentinel, links) = (self.sentinel(), links_of(node));
-        // SAFETY: as in `push_back`; the links are cells, so a shared reference may write them (LIST-5).
+        let (sentinel, links): (*const Links, _) = (&self.get_ref().sentinel, links_of(node));
+        debug_assert!(!self.sentinel.next.get().is_null());
+        // SAFETY: as in `push_back`, with a sentinel that is joined by the caller's promise (RING-1); the
+        // links are cells, so a shared reference may write them (LIST-5).
         unsafe {
             let last = (*sentinel).prev.get();
             links.cast_mut().write(Links::between(last, sentinel));

@@ -409,6 +409,7 @@ fn a_node_stands_in_a_list_and_a_chain_at_once() {
 fn a_new_node_is_linked_without_a_look_at_its_own_words() {
     let (nodes, ring, chain) = (nodes(), ring(), Box::pin(Chain::new()));
     let junk = ptr::without_provenance(0xa5a0);
+    ring.as_ref().prepare();
     for node in &nodes[..3] {
         node.links.prev.set(junk);
         node.links.next.set(junk);

@@ -72,10 +72,11 @@ pub(crate) use ring::{TimerRings, WaitRing};
 /// What a node waits for; with its word (a descriptor, a deadline, an address) the whole reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
+    /// A span of time that begins at the next turn; the word is its length in nanoseconds. The most
+    /// frequent kind stands first: a new node's state is then all zeros.
+    Delay,
     /// A point in time; the word is the deadline in nanoseconds.
     Timer,
-    /// A span of time that begins at the next turn; the word is its length in nanoseconds.
-    Delay,
     /// A timer whose loop is gone.
     Orphan,
     /// A source to become readable; the word is the descriptor.

@@ -26,7 +26,9 @@ pub(crate) struct WaitRing(Pin<Box<Ring<Waiter>>>);
 
 impl WaitRing {
     pub(crate) fn new() -> WaitRing {
-        WaitRing(Box::pin(Ring::new()))
+        let ring = Box::pin(Ring::new());
+        ring.as_ref().prepare();
+        WaitRing(ring)
     }
 
     #[inline]
@@ -45,10 +47,10 @@ impl WaitRing {
     /// As [`WaitRing::push`], for a node whose links are not written yet.
     ///
     /// # Safety
-    /// As for [`Ring::push_back_new`].
+    /// As for [`Ring::push_back_new`], with a ring that was prepared by `new`.
     #[inline]
     pub(super) unsafe fn push_new(&self, node: Pin<&Waiter>) {
-        // SAFETY: the caller's promise.
+        // SAFETY: `new` prepared the ring; of the node, the caller's promise.
         unsafe { self.0.as_ref().push_back_new(node) };
     }
 
