@@ -17,6 +17,7 @@ UNSTABLE_CARGO = if $(HAS_NIGHTLY); then nightly=+nightly; else nightly=; export
 	bench-smoke bench bench-callgrind fmt lint doc book soak ci
 	bench-smoke bench bench-callgrind bench-peers bench-peers-smoke bench-syscalls bench-start-up bench-plot \
 	fmt lint doc soak ci
+	bench-smoke bench bench-callgrind fuzz fmt lint doc soak ci
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1|\2/p' Makefile | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
@@ -57,6 +58,23 @@ tsan: ## wake-ups from other threads under ThreadSanitizer
 	export RUSTFLAGS='-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer --cfg mainspring_malloc'; \
 	export TSAN_OPTIONS="$${TSAN_OPTIONS:-suppressions=tests/tsan.supp}"; \
 	$(UNSTABLE_CARGO) test $${CI:+--locked} --features sim --test tsan_wakes --target "$(HOST)"
+
+# What cargo-fuzz passes, without having to install it.
+FUZZ_FLAGS = -Zsanitizer=address -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
+	-Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
+	-Cllvm-args=-sanitizer-coverage-trace-compares --cfg fuzzing --cfg mainspring_malloc
+
+fuzz: ## each fuzz target for FUZZ_SECONDS (60) under AddressSanitizer
+	@.ci/need c++=g++
+	@export CARGO_TARGET_DIR="$(BUILT)/fuzz" RUSTFLAGS='$(FUZZ_FLAGS)'; host="$(HOST)"; \
+	$(UNSTABLE_CARGO) build --release $${CI:+--locked} --manifest-path tests/fuzz/Cargo.toml --target "$$host" && \
+	for target in lines length_delimited; do \
+		mkdir -p "$$CARGO_TARGET_DIR/corpus/$$target" && \
+		echo "== $$target" && \
+		"$$CARGO_TARGET_DIR/$$host/release/$$target" -max_total_time="$${FUZZ_SECONDS:-60}" -timeout=10 \
+			-print_final_stats=1 -artifact_prefix="$$CARGO_TARGET_DIR/$$target-" \
+			"$$CARGO_TARGET_DIR/corpus/$$target" "tests/fuzz/corpus/$$target" || exit 1; \
+	done
 
 miri: ## the structures and tasks under Miri (needs nightly with the component miri)
 	CARGO_TARGET_DIR="$(BUILT)/miri" cargo +nightly miri test $${CI:+--locked} --features sim --lib -- \
