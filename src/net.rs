@@ -5,6 +5,7 @@
 //! write raises SIGPIPE.
 
 mod accept;
+mod close;
 mod connect;
 mod socket;
 mod split;
@@ -16,6 +17,7 @@ mod transfer;
 mod unix;
 
 pub use accept::{Accept, Incoming, Listener};
+pub use close::{CloseEnd, CloseGracefully};
 pub use split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, StreamSocket, WriteHalf};
 pub use tcp::{Connect, TcpListener, TcpStream};
 pub use transfer::{Peek, Read, ReadVectored, StreamReady, Write, WriteAll, WriteVectored};

@@ -6,6 +6,8 @@
 mod rig;
 #[path = "net/bytes.rs"]
 mod bytes;
+#[path = "net/ends.rs"]
+mod ends;
 #[path = "net/halves.rs"]
 mod halves;
 #[path = "net/unix.rs"]

@@ -257,6 +257,28 @@ macro_rules! stream_socket {
                 socket::shutdown(self.socket.fd(), how)
             }
 
+            /// Ends our side, then reads what the peer still sends, into nothing, until it ends its own:
+            /// so that our last answer arrives. Give it a limit of bytes and of time; the stream is
+            /// closed after that in any case.
+            ///
+            /// Dropping a stream closes it at once. If the peer's bytes are unread then, or come later,
+            /// the kernel answers with a reset, and the peer may lose what we wrote last, an error
+            /// message to a request that is too long for example.
+            ///
+            /// # Cancel safety
+            /// Not safe, because the stream goes with it: closed at once, with whatever that destroys.
+            ///
+            /// # Errors
+            /// What the kernel says: ECONNRESET, if the peer is gone already.
+            #[track_caller]
+            pub fn close_gracefully(
+                self,
+                bytes_max: u64,
+                time_max: Duration,
+            ) -> CloseGracefully<$stream> {
+                CloseGracefully::new(self, bytes_max, time_max, Location::caller())
+            }
+
             /// Two halves, for two futures of one task.
             pub fn split(&mut self) -> (ReadHalf<'_, $stream>, WriteHalf<'_, $stream>) {
                 split::split(self)

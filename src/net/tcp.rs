@@ -10,10 +10,12 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use mainspring_sys::Fd;
 use mainspring_sys::socket;
 
+use super::close::CloseGracefully;
 use super::connect::Attempt;
 use super::socket::{Family, Socket};
 use super::split::{

@@ -12,9 +12,11 @@ use std::panic::Location;
 use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use mainspring_sys::{Fd, socket};
 
+use super::close::CloseGracefully;
 use super::connect::Attempt;
 use super::socket::{Family, Socket};
 use super::split::{

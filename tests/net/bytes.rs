@@ -1,6 +1,7 @@
 //! How bytes move through stream sockets: peeked at, in several slices, without waiting, in huge lengths.
 
 use std::io::{ErrorKind, IoSlice, IoSliceMut, Read as _, Write as _};
+use std::net::Shutdown;
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -49,7 +50,7 @@ fn a_peek_leaves_the_bytes_to_the_next_read(on: On) {
             turns(2).await;
             far.write_all(b"tick").unwrap();
             turns(4).await;
-            drop(far);
+            far.shutdown(Shutdown::Write).unwrap();
         };
         both(peeker, writer).await;
     });
@@ -155,7 +156,7 @@ fn readable_waits_for_what_a_try_did_not_find(on: On) {
         };
         both(reader, writer).await;
         assert!(all == sent);
-        drop(far);
+        far.shutdown(Shutdown::Write).unwrap();
         timeout(NEVER, near.readable()).await.unwrap().unwrap();
         assert_eq!(near.try_read(&mut [0; 8]).unwrap(), 0);
     });

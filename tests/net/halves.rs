@@ -1,6 +1,7 @@
 //! Streams in two halves: in two tasks, dropped in either order, put together rightly and wrongly.
 
 use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::Shutdown;
 use std::rc::Rc;
 
 use mainspring::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReuniteError};
@@ -141,7 +142,7 @@ fn hz_i03_halves_are_dropped_while_the_other_waits(on: On) {
             "our reader waits for the peer's end, not for ours"
         );
         assert_eq!(far.read(&mut [0; 8]).await.unwrap(), 0);
-        drop(far);
+        far.shutdown(Shutdown::Write).unwrap();
         let read = timeout(NEVER, reader).await.expect("no reader hangs");
         assert_eq!(read.unwrap().unwrap(), 0);
 
@@ -152,7 +153,7 @@ fn hz_i03_halves_are_dropped_while_the_other_waits(on: On) {
         drop(read_half);
         turns(2).await;
         assert!(!writer.is_finished());
-        drop(far);
+        far.shutdown(Shutdown::Both).unwrap();
         let written = timeout(NEVER, writer).await.expect("no writer hangs");
         assert_eq!(written.unwrap().unwrap_err().kind(), ErrorKind::BrokenPipe);
     });

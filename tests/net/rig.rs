@@ -226,6 +226,18 @@ pub(crate) async fn both<A: Future, B: Future>(first: A, second: B) -> (A::Outpu
     (one.unwrap(), other.unwrap())
 }
 
+/// Connects until it fails: a process that another test is starting may hold the listener for a moment,
+/// between fork and exec.
+pub(crate) async fn refused(connect: impl AsyncFn() -> std::io::Result<()>) -> std::io::Error {
+    for _ in 0..10_000 {
+        if let Err(error) = connect().await {
+            return error;
+        }
+        std::thread::yield_now();
+    }
+    panic!("somebody still listens");
+}
+
 /// A pipe whose ends never block; the flags come after, because macOS can't set them at birth.
 pub(crate) fn nonblocking_pipe() -> (OwnedFd, OwnedFd) {
     let (reader, writer) = rustix::pipe::pipe().unwrap();
