@@ -111,8 +111,8 @@ bench-syscalls: ## system calls per operation of all peers, counted
 	benches/peers/run.sh calls --out "$(PEERS_JSON)" $(PEERS)
 
 bench-start-up: ## the least program on each peer, to run, to store and to build
-	benches/peers/run.sh start-up --out "$(PEERS_JSON)" $(PEERS)
 	benches/peers/run.sh build --out "$(PEERS_JSON)" $(PEERS)
+	benches/peers/run.sh start-up --out "$(PEERS_JSON)" $(PEERS)
 
 bench-plot: ## tables and pictures of docs/performance.md, from docs/performance/peers.json
 	benches/peers/run.sh page docs/performance/peers.json docs/performance.md

@@ -9,7 +9,7 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::os::fd::{AsRawFd, FromRawFd};
+use std::os::fd::AsRawFd;
 use std::process::{Child, Command};
 use std::time::Duration;
 
@@ -32,19 +32,18 @@ impl Client {
 
 /// A listener with room for every connection, that does not block and whose connections do not delay.
 pub fn listen() -> TcpListener {
-    // SAFETY: plain system calls; the descriptor is new, and owned by the listener from here on.
-    let listener = unsafe {
-        let kind = libc::SOCK_STREAM | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
-        let fd = libc::socket(libc::AF_INET, kind, 0);
-        assert!(fd >= 0, "a socket");
-        // Unbound sockets get a port at listen; the default backlog of std is too short for us.
-        assert_eq!(libc::listen(fd, 4096), 0, "a port");
-        let one: libc::c_int = 1;
-        let len = size_of_val(&one) as libc::socklen_t;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    listener.set_nonblocking(true).expect("an option");
+    let (fd, one) = (listener.as_raw_fd(), 1 as libc::c_int);
+    let len = size_of_val(&one) as libc::socklen_t;
+    // SAFETY: the descriptor is open; the option's value has the length that is told.
+    let is_set = unsafe {
         let one = (&raw const one).cast();
-        libc::setsockopt(fd, libc::IPPROTO_TCP, libc::TCP_NODELAY, one, len);
-        TcpListener::from_raw_fd(fd)
+        // Once more, because std's backlog of 128 is too short for us.
+        libc::listen(fd, 4096) == 0
+            && libc::setsockopt(fd, libc::IPPROTO_TCP, libc::TCP_NODELAY, one, len) == 0
     };
+    assert!(is_set, "the listener takes its options");
     listener
 }
 

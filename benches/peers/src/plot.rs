@@ -39,7 +39,7 @@ pub fn groups() -> Vec<Group> {
 /// The picture of a group; none, if nothing of it was measured.
 pub fn svg(record: &Record, group: Group) -> Option<String> {
     let mut body = String::new();
-    let mut y = 52.0;
+    let mut y = 64.0;
     for cell in CELLS.iter().filter(|cell| cell.group == group) {
         let Some((rival, unit)) = best_rival(record, cell) else {
             continue;
@@ -73,7 +73,7 @@ pub fn svg(record: &Record, group: Group) -> Option<String> {
     write_line(&mut picture, &format!("<title>{title}: {note}</title>"));
     write_line(&mut picture, &format!("<style>{STYLE}</style>"));
     text(&mut picture, 10.0, 20.0, "title", title);
-    text(&mut picture, BARS_X + 70.0, 20.0, "quiet", note);
+    text(&mut picture, 10.0, 36.0, "quiet", note);
     picture += &body;
     picture += "</svg>\n";
     Some(picture)
@@ -109,9 +109,11 @@ fn bars(body: &mut String, record: &Record, cell: &Cell, unit: f64, top: f64) ->
                 r#"<rect class="{class}" x="{BARS_X}" y="{bar_y:.1}" width="{width:.1}" height="{height}"/>"#
             ),
         );
-        let cut = if ratio > UNITS_MAX { " …" } else { "" };
-        let label = format!("{cut}{ratio:.2}  {}", readable(cell.figure, value));
-        text(body, BARS_X + width + 6.0, text_y, "quiet", &label);
+        let cut = if ratio > UNITS_MAX { "… " } else { "" };
+        let label = format!("{cut}{ratio:.2} ({})", readable(cell.figure, value));
+        // Right of the line at 1, too.
+        let label_x = BARS_X + width.max(UNIT) + 6.0;
+        text(body, label_x, text_y, "quiet", &label);
         y += BAR_HEIGHT;
     }
     y

@@ -19,8 +19,8 @@ use crate::start_up;
 /// Which cells are counted, with how many operations, and the most that ours may make.
 pub const GUARDS: [(&str, u64, Option<f64>); 7] = [
     ("echo-1", 1000, Some(3.00)),
-    ("echo-50", 5000, Some(2.05)),
-    ("echo-16k", 6400, Some(3.10)),
+    ("echo-50", 2000, Some(2.05)),
+    ("echo-16k", 2560, Some(3.10)),
     ("spawn-batch", 50_000, None),
     ("yield", 50_000, None),
     ("timer-roll", 50_000, None),
@@ -110,13 +110,13 @@ pub fn traced(program: &Path, arguments: &[&str]) -> Option<BTreeMap<String, u64
     }
     let mut calls = BTreeMap::new();
     for line in text.ok()?.lines() {
-        if let Some((count, name)) = line.trim().split_once(' ') {
-            if let (Ok(count), name) = (count.parse(), name.trim()) {
-                if name != "total" {
-                    calls.insert(name.to_string(), count);
-                }
-            }
-        }
+        let Some((count, name)) = line.trim().split_once(' ') else {
+            continue;
+        };
+        match (count.parse(), name.trim()) {
+            (Ok(count), name) if name != "total" => calls.insert(name.to_string(), count),
+            _ => continue,
+        };
     }
     Some(calls)
 }

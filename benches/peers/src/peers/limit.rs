@@ -29,7 +29,7 @@ pub fn find(cell: &str) -> Option<Run> {
 
 thread_local! {
     static QUEUE: UnsafeCell<VecDeque<*const Header>> = const { UnsafeCell::new(VecDeque::new()) };
-    static WHEEL: UnsafeCell<[Link; SLOTS]> = const { UnsafeCell::new([Link::EMPTY; SLOTS]) };
+    static WHEEL: UnsafeCell<[Link; SLOTS]> = const { UnsafeCell::new([const { Link::new() }; SLOTS]) };
 }
 
 /// What every task begins with.
@@ -222,10 +222,12 @@ struct Link {
 }
 
 impl Link {
-    const EMPTY: Link = Link {
-        next: Cell::new(ptr::null()),
-        prev: Cell::new(ptr::null()),
-    };
+    const fn new() -> Link {
+        Link {
+            next: Cell::new(ptr::null()),
+            prev: Cell::new(ptr::null()),
+        }
+    }
 }
 
 /// A timer that is armed at its first poll, after a look at the clock, and never fires.
@@ -281,7 +283,7 @@ impl Timers for Limit {
     fn sleep(duration: Duration) -> impl Future {
         Sleep {
             duration,
-            link: Link::EMPTY,
+            link: Link::new(),
             waker: None,
             _pinned: PhantomPinned,
         }
