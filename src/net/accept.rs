@@ -19,9 +19,8 @@ use mainspring_sys::clock::duration_ns;
 use mainspring_sys::{Fd, socket};
 
 use super::socket::Socket;
-use super::transfer::Wait;
+use super::transfer::{Reading, Wait};
 use crate::pin::{pinned, pinned_mut};
-use crate::reactor::Direction;
 use crate::stream::Stream;
 use crate::time::Sleep;
 
@@ -135,7 +134,7 @@ pub(super) use listener;
 #[must_use = "futures do nothing unless you `.await` or poll them"]
 pub struct Accept<'a, L: Listener> {
     listener: &'a L,
-    wait: Wait<'a>,
+    wait: Wait<'a, Reading>,
     pause: Sleep,
     is_paused: Cell<bool>,
 }
@@ -145,7 +144,7 @@ impl<'a, L: Listener> Accept<'a, L> {
         let socket = &listener.shared_acceptor().0.socket;
         Accept {
             listener,
-            wait: Wait::new(socket, Direction::Read, location),
+            wait: Wait::new(socket, Reading, location),
             pause: Sleep::new(duration_ns(PAUSE), true, location),
             is_paused: Cell::new(false),
         }

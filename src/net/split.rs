@@ -18,7 +18,7 @@ use mainspring_sys::socket;
 use super::socket::Socket;
 use super::stream::{read_methods, socket_read, socket_write, write_methods};
 use super::transfer::{
-    Peek, Read, ReadVectored, StreamReady, Wait, Write, WriteAll, WriteVectored,
+    Peek, Read, ReadVectored, Reading, StreamReady, Wait, Write, WriteAll, WriteVectored, Writing,
 };
 use crate::io::{AsyncRead, AsyncWrite, ReuniteError};
 use crate::reactor::Direction;

@@ -84,12 +84,12 @@ macro_rules! read_methods {
         /// `NotConnected` if the loop is gone.
         #[track_caller]
         pub fn readable(&self) -> StreamReady<'_> {
-            StreamReady::new(self.wait_to_read(Location::caller()))
+            StreamReady::new(self.socket(), Direction::Read, Location::caller())
         }
 
         #[inline]
-        fn wait_to_read(&self, location: &'static Location<'static>) -> Wait<'_> {
-            Wait::new(self.socket(), Direction::Read, location)
+        fn wait_to_read(&self, location: &'static Location<'static>) -> Wait<'_, Reading> {
+            Wait::new(self.socket(), Reading, location)
         }
     };
 }
@@ -172,12 +172,12 @@ macro_rules! write_methods {
         /// `NotConnected` if the loop is gone.
         #[track_caller]
         pub fn writable(&self) -> StreamReady<'_> {
-            StreamReady::new(self.wait_to_write(Location::caller()))
+            StreamReady::new(self.socket(), Direction::Write, Location::caller())
         }
 
         #[inline]
-        fn wait_to_write(&self, location: &'static Location<'static>) -> Wait<'_> {
-            Wait::new(self.socket(), Direction::Write, location)
+        fn wait_to_write(&self, location: &'static Location<'static>) -> Wait<'_, Writing> {
+            Wait::new(self.socket(), Writing, location)
         }
     };
 }

@@ -23,7 +23,7 @@ use super::split::{
 };
 use super::stream::{read_methods, socket_read, socket_write, stream_socket, write_methods};
 use super::transfer::{
-    Peek, Read, ReadVectored, StreamReady, Wait, Write, WriteAll, WriteVectored,
+    Peek, Read, ReadVectored, Reading, StreamReady, Wait, Write, WriteAll, WriteVectored, Writing,
 };
 use crate::io::{AsyncRead, AsyncWrite};
 use crate::pin::pinned_mut;

@@ -18,24 +18,58 @@ use crate::pin::{pinned, pinned_beside, pinned_in_drop};
 use crate::reactor::Direction;
 use crate::task::wait::WaitNode;
 
+/// Which direction a wait is for; known to the compiler, where its type says so.
+pub(super) trait Way: Copy {
+    fn direction(self) -> Direction;
+}
+
+/// What reads.
+#[derive(Clone, Copy)]
+pub(super) struct Reading;
+
+impl Way for Reading {
+    #[inline(always)]
+    fn direction(self) -> Direction {
+        Direction::Read
+    }
+}
+
+/// What writes.
+#[derive(Clone, Copy)]
+pub(super) struct Writing;
+
+impl Way for Writing {
+    #[inline(always)]
+    fn direction(self) -> Direction {
+        Direction::Write
+    }
+}
+
+impl Way for Direction {
+    #[inline]
+    fn direction(self) -> Direction {
+        self
+    }
+}
+
 /// A wait for one direction of a socket: what each named future embeds.
-pub(super) struct Wait<'a> {
+pub(super) struct Wait<'a, W: Way> {
     socket: &'a Socket,
-    direction: Direction,
+    way: W,
     node: WaitNode<()>,
 }
 
-impl<'a> Wait<'a> {
+impl<'a, W: Way> Wait<'a, W> {
     #[inline]
     pub(super) fn new(
         socket: &'a Socket,
-        direction: Direction,
+        way: W,
         location: &'static Location<'static>,
-    ) -> Wait<'a> {
+    ) -> Wait<'a, W> {
         Wait {
             socket,
-            direction,
-            node: WaitNode::new(direction.kind(), location),
+            way,
+            node: WaitNode::new(way.direction().kind(), location),
         }
     }
 
@@ -47,7 +81,8 @@ impl<'a> Wait<'a> {
         operation: impl FnMut(&Fd) -> io::Result<R>,
     ) -> Poll<io::Result<R>> {
         let node = pinned!(self, node);
-        self.socket.poll_with(self.direction, node, cx, operation)
+        self.socket
+            .poll_with(self.way.direction(), node, cx, operation)
     }
 
     /// As [`Wait::poll_with`], for an operation that moves bytes.
@@ -58,16 +93,16 @@ impl<'a> Wait<'a> {
         operation: impl FnMut(&Fd) -> io::Result<Moved>,
     ) -> Poll<io::Result<usize>> {
         let moved = ready!(self.poll_with(cx, operation))?;
-        Poll::Ready(Ok(self.socket.moved(self.direction, moved)))
+        Poll::Ready(Ok(self.socket.moved(self.way.direction(), moved)))
     }
 }
 
-impl Drop for Wait<'_> {
+impl<W: Way> Drop for Wait<'_, W> {
     #[inline(always)]
     fn drop(&mut self) {
         if self.node.is_queued() {
             self.socket
-                .cancel(self.direction, pinned_in_drop!(self, node));
+                .cancel(self.way.direction(), pinned_in_drop!(self, node));
         }
     }
 }
@@ -100,13 +135,13 @@ debug! {
 /// Safe: bytes are taken only in the poll that returns them.
 #[must_use = "futures do nothing unless you `.await` or poll them"]
 pub struct Read<'a> {
-    wait: Wait<'a>,
+    wait: Wait<'a, Reading>,
     buf: &'a mut [u8],
 }
 
 impl<'a> Read<'a> {
     #[inline]
-    pub(super) fn new(wait: Wait<'a>, buf: &'a mut [u8]) -> Read<'a> {
+    pub(super) fn new(wait: Wait<'a, Reading>, buf: &'a mut [u8]) -> Read<'a> {
         Read { wait, buf }
     }
 }
@@ -131,12 +166,12 @@ impl Future for Read<'_> {
 /// Safe: nothing is taken.
 #[must_use = "futures do nothing unless you `.await` or poll them"]
 pub struct Peek<'a> {
-    wait: Wait<'a>,
+    wait: Wait<'a, Reading>,
     buf: &'a mut [u8],
 }
 
 impl<'a> Peek<'a> {
-    pub(super) fn new(wait: Wait<'a>, buf: &'a mut [u8]) -> Peek<'a> {
+    pub(super) fn new(wait: Wait<'a, Reading>, buf: &'a mut [u8]) -> Peek<'a> {
         Peek { wait, buf }
     }
 }
@@ -160,12 +195,15 @@ impl Future for Peek<'_> {
 /// Safe: bytes are taken only in the poll that returns them.
 #[must_use = "futures do nothing unless you `.await` or poll them"]
 pub struct ReadVectored<'a, 'b> {
-    wait: Wait<'a>,
+    wait: Wait<'a, Reading>,
     bufs: &'a mut [IoSliceMut<'b>],
 }
 
 impl<'a, 'b> ReadVectored<'a, 'b> {
-    pub(super) fn new(wait: Wait<'a>, bufs: &'a mut [IoSliceMut<'b>]) -> ReadVectored<'a, 'b> {
+    pub(super) fn new(
+        wait: Wait<'a, Reading>,
+        bufs: &'a mut [IoSliceMut<'b>],
+    ) -> ReadVectored<'a, 'b> {
         ReadVectored { wait, bufs }
     }
 }
@@ -188,13 +226,13 @@ impl Future for ReadVectored<'_, '_> {
 /// Safe: bytes are given only in the poll that returns their number.
 #[must_use = "futures do nothing unless you `.await` or poll them"]
 pub struct Write<'a> {
-    wait: Wait<'a>,
+    wait: Wait<'a, Writing>,
     buf: &'a [u8],
 }
 
 impl<'a> Write<'a> {
     #[inline]
-    pub(super) fn new(wait: Wait<'a>, buf: &'a [u8]) -> Write<'a> {
+    pub(super) fn new(wait: Wait<'a, Writing>, buf: &'a [u8]) -> Write<'a> {
         Write { wait, buf }
     }
 }
@@ -218,12 +256,12 @@ impl Future for Write<'_> {
 /// Safe: bytes are given only in the poll that returns their number.
 #[must_use = "futures do nothing unless you `.await` or poll them"]
 pub struct WriteVectored<'a> {
-    wait: Wait<'a>,
+    wait: Wait<'a, Writing>,
     bufs: &'a [IoSlice<'a>],
 }
 
 impl<'a> WriteVectored<'a> {
-    pub(super) fn new(wait: Wait<'a>, bufs: &'a [IoSlice<'a>]) -> WriteVectored<'a> {
+    pub(super) fn new(wait: Wait<'a, Writing>, bufs: &'a [IoSlice<'a>]) -> WriteVectored<'a> {
         WriteVectored { wait, bufs }
     }
 }
@@ -246,13 +284,13 @@ impl Future for WriteVectored<'_> {
 /// Not safe, because nobody keeps how far it came: some of the bytes may be written.
 #[must_use = "futures do nothing unless you `.await` or poll them"]
 pub struct WriteAll<'a> {
-    wait: Wait<'a>,
+    wait: Wait<'a, Writing>,
     rest: &'a [u8],
 }
 
 impl<'a> WriteAll<'a> {
     #[inline]
-    pub(super) fn new(wait: Wait<'a>, buf: &'a [u8]) -> WriteAll<'a> {
+    pub(super) fn new(wait: Wait<'a, Writing>, buf: &'a [u8]) -> WriteAll<'a> {
         WriteAll { wait, rest: buf }
     }
 }
@@ -280,12 +318,18 @@ impl Future for WriteAll<'_> {
 /// Safe.
 #[must_use = "futures do nothing unless you `.await` or poll them"]
 pub struct StreamReady<'a> {
-    wait: Wait<'a>,
+    wait: Wait<'a, Direction>,
 }
 
 impl<'a> StreamReady<'a> {
-    pub(super) fn new(wait: Wait<'a>) -> StreamReady<'a> {
-        StreamReady { wait }
+    pub(super) fn new(
+        socket: &'a Socket,
+        direction: Direction,
+        location: &'static Location<'static>,
+    ) -> StreamReady<'a> {
+        StreamReady {
+            wait: Wait::new(socket, direction, location),
+        }
     }
 }
 
@@ -293,7 +337,7 @@ impl Future for StreamReady<'_> {
     type Output = io::Result<()>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.wait.socket.source().doubt(self.wait.direction);
+        self.wait.socket.source().doubt(self.wait.way);
         pinned!(self.as_ref(), wait).poll_with(cx, |_| Ok(()))
     }
 }
@@ -301,7 +345,7 @@ impl Future for StreamReady<'_> {
 impl fmt::Debug for StreamReady<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StreamReady")
-            .field("for", &self.wait.direction)
+            .field("for", &self.wait.way)
             .finish()
     }
 }
