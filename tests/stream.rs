@@ -49,6 +49,24 @@ impl Halting {
     }
 }
 
+/// Ready at the second poll.
+struct Late {
+    output: i32,
+    was_polled: bool,
+}
+
+impl Future for Late {
+    type Output = i32;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<i32> {
+        if !std::mem::replace(&mut self.was_polled, true) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(self.output)
+    }
+}
+
 fn halting() -> impl Strategy<Value = Halting> {
     let step = prop_oneof![2 => (-9..9).prop_map(Some), 1 => Just(None)];
     prop::collection::vec(step, 0..24).prop_map(|steps| Halting {
@@ -56,22 +74,21 @@ fn halting() -> impl Strategy<Value = Halting> {
     })
 }
 
-/// Polls a stream to its end, with a fresh `next` for every poll, and checks its size hint at each item.
+/// Polls a stream to its end, with a fresh `next` for every poll, and checks its size hint after each.
 fn drain<S: Stream>(stream: S) -> Vec<S::Item> {
     let mut stream = pin!(stream);
     let mut cx = Context::from_waker(Waker::noop());
-    let (mut items, mut hints) = (Vec::new(), vec![stream.size_hint()]);
+    let (mut items, mut hints) = (Vec::new(), vec![(0, stream.size_hint())]);
     for _ in 0..100_000 {
         // The future is dropped after one poll: `next` must lose nothing.
         let polled = pin!(stream.next()).poll(&mut cx);
         match polled {
             Poll::Ready(Some(item)) => {
                 items.push(item);
-                hints.push(stream.size_hint());
             }
             Poll::Ready(None) => {
-                for (index, (least, most)) in hints.into_iter().enumerate() {
-                    let left = items.len() - index;
+                for (count, (least, most)) in hints {
+                    let left = items.len() - count;
                     assert!(least <= left, "{left} came where {least} is the least");
                     assert!(
                         most.is_none_or(|most| left <= most),
@@ -82,6 +99,8 @@ fn drain<S: Stream>(stream: S) -> Vec<S::Item> {
             }
             Poll::Pending => {}
         }
+        // At a wait too: what an adapter keeps meanwhile still counts.
+        hints.push((items.len(), stream.size_hint()));
     }
     panic!("the stream does not end")
 }
@@ -115,7 +134,8 @@ proptest! {
         prop_assert!(drain(s.clone().peekable()).into_iter().eq(s.items().peekable()));
         let sum = |sum: &mut i32, i: i32| { *sum += i; (*sum < 20).then_some(*sum) };
         prop_assert!(drain(s.clone().scan(k, sum)).into_iter().eq(s.items().scan(k, sum)));
-        prop_assert!(drain(s.clone().then(|i| std::future::ready(i + 1))).into_iter().eq(s.items().map(|i| i + 1)));
+        let late = drain(s.clone().then(|i| Late { output: i + 1, was_polled: false }));
+        prop_assert!(late.into_iter().eq(s.items().map(|i| i + 1)));
         let mut seen = Vec::new();
         drain(s.clone().inspect(|i| seen.push(*i)));
         prop_assert!(seen.into_iter().eq(s.items()));
@@ -196,6 +216,19 @@ fn size_hints_at_the_edge_do_not_overflow() {
     assert_eq!(stream::iter(0..10).take(0).size_hint(), (0, Some(0)));
     let nothing_more = stream::empty::<stream::Empty<u8>>().flatten();
     assert_eq!(nothing_more.size_hint(), (0, Some(0)));
+}
+
+#[test]
+fn a_take_that_ended_early_stays_at_its_end() {
+    let mut polls = 0;
+    let odd_ones = stream::poll_fn(|_cx| {
+        polls += 1;
+        Poll::Ready((polls % 2 == 1).then_some(polls))
+    });
+    let mut taken = odd_ones.take(9);
+    assert_eq!(finish(taken.next()), Some(1));
+    assert_eq!((finish(taken.next()), finish(taken.next())), (None, None));
+    assert_eq!(taken.size_hint(), (0, Some(0)));
 }
 
 #[test]
