@@ -15,8 +15,8 @@ const CRATES: [&str; 5] = [
     "monoio",
 ];
 
-/// Machine, system, load and versions.
-pub fn about() -> BTreeMap<String, String> {
+/// Machine, system, load and versions, before what `command` measures.
+pub fn about(command: &str) -> BTreeMap<String, String> {
     let processors = std::thread::available_parallelism().map_or(0, usize::from);
     let mut about = BTreeMap::from([
         (
@@ -28,7 +28,11 @@ pub fn about() -> BTreeMap<String, String> {
             first_line("/proc/sys/kernel/osrelease"),
         ),
         ("rustc".to_string(), said_by("rustc", "-V")),
-        ("load before".to_string(), first_line("/proc/loadavg")),
+        // Each measurement has its own, since a file keeps those of several.
+        (
+            format!("load before {command}"),
+            first_line("/proc/loadavg"),
+        ),
     ]);
     for name in CRATES {
         if let Some(version) = locked_version(name) {

@@ -47,10 +47,14 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let done = match &words[..] {
-        ["run", rest @ ..] => measured(rest, Plan::run, report::costs),
-        ["calls", rest @ ..] => measured(rest, syscalls::count, report::calls),
-        ["start-up", rest @ ..] => measured(rest, start_up::measure, report::start_up),
-        ["build", rest @ ..] => measured(rest, start_up::build, report::start_up),
+        [command @ "run", rest @ ..] => measured(command, rest, Plan::run, report::costs),
+        [command @ "calls", rest @ ..] => measured(command, rest, syscalls::count, report::calls),
+        [command @ "start-up", rest @ ..] => {
+            measured(command, rest, start_up::measure, report::start_up)
+        }
+        [command @ "build", rest @ ..] => {
+            measured(command, rest, start_up::build, report::start_up)
+        }
         ["tables", file] => tables(file.as_ref()),
         ["page", file, page] => page_filled(file.as_ref(), page.as_ref()),
         ["plot", file, folder] => plotted(file.as_ref(), folder.as_ref()),
@@ -99,12 +103,13 @@ fn client(numbers: &[&str]) -> Result<(), String> {
 
 /// Measures by the plan of `words`, prints, and keeps the figures if there is a file for them.
 fn measured(
+    command: &str,
     words: &[&str],
     measure: fn(&Plan) -> Record,
     table: fn(&Record) -> String,
 ) -> Result<(), String> {
     let (plan, out) = plan(words)?;
-    let about = about::about();
+    let about = about::about(command);
     let mut newer = measure(&plan);
     newer.about = about;
     print!("{}\n{}", report::about(&newer), table(&newer));
