@@ -10,6 +10,8 @@ mod bytes;
 mod ends;
 #[path = "net/halves.rs"]
 mod halves;
+#[path = "net/relay.rs"]
+mod relay;
 #[path = "net/unix.rs"]
 mod unix;
 
