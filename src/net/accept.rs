@@ -94,6 +94,20 @@ macro_rules! listener {
             ///
             /// # Cancel safety
             /// Safe: a connection is taken only in the poll that returns it.
+            ///
+            /// ```
+            /// # mainspring::run(async {
+            /// use mainspring::net::{TcpListener, TcpStream};
+            /// use mainspring::stream::Stream;
+            /// use std::{future::poll_fn, pin::Pin};
+            /// let listener = TcpListener::bind("127.0.0.1:0".parse().unwrap())?;
+            /// let _client = TcpStream::connect(listener.local_addr()?).await?;
+            /// let mut incoming = listener.incoming();
+            /// let next = poll_fn(|cx| Pin::new(&mut incoming).poll_next(cx)).await;
+            /// let (_server, _from) = next.unwrap()?;
+            /// # std::io::Result::Ok(())
+            /// # }).unwrap().unwrap();
+            /// ```
             #[track_caller]
             pub fn incoming(&self) -> Incoming<'_, $listener> {
                 Incoming::new(self, Location::caller())

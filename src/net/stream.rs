@@ -29,6 +29,19 @@ macro_rules! read_methods {
         ///
         /// # Errors
         /// As for `read`.
+        ///
+        /// ```
+        /// # mainspring::run(async {
+        /// use mainspring::net::UnixStream;
+        /// let (near, far) = UnixStream::pair()?;
+        /// far.write_all(b"tick-tock").await?;
+        /// let (mut head, mut tail) = ([0; 5], [0; 16]);
+        /// let mut bufs = [&mut head[..], &mut tail].map(std::io::IoSliceMut::new);
+        /// assert_eq!(near.read_vectored(&mut bufs).await?, 9);
+        /// assert_eq!(&head, b"tick-");
+        /// # std::io::Result::Ok(())
+        /// # }).unwrap().unwrap();
+        /// ```
         #[track_caller]
         pub fn read_vectored<'a, 'b>(
             &'a self,
@@ -44,6 +57,18 @@ macro_rules! read_methods {
         ///
         /// # Errors
         /// As for `read`.
+        ///
+        /// ```
+        /// # mainspring::run(async {
+        /// use mainspring::net::UnixStream;
+        /// let (near, far) = UnixStream::pair()?;
+        /// far.write_all(b"tick").await?;
+        /// let mut buf = [0; 8];
+        /// assert_eq!(near.peek(&mut buf[..1]).await?, 1);
+        /// assert_eq!(near.read(&mut buf).await?, 4);
+        /// # std::io::Result::Ok(())
+        /// # }).unwrap().unwrap();
+        /// ```
         #[track_caller]
         pub fn peek<'a>(&'a self, buf: &'a mut [u8]) -> Peek<'a> {
             Peek::new(self.wait_to_read(Location::caller()), buf)
@@ -82,6 +107,24 @@ macro_rules! read_methods {
         ///
         /// # Errors
         /// `NotConnected` if the loop is gone.
+        ///
+        /// ```
+        /// # mainspring::run(async {
+        /// use mainspring::net::UnixStream;
+        /// let (near, far) = UnixStream::pair()?;
+        /// far.write_all(b"tick").await?;
+        /// let mut buf = [0; 8];
+        /// let count = loop {
+        ///     near.readable().await?;
+        ///     match near.try_read(&mut buf) {
+        ///         Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+        ///         result => break result?,
+        ///     }
+        /// };
+        /// assert_eq!(count, 4);
+        /// # std::io::Result::Ok(())
+        /// # }).unwrap().unwrap();
+        /// ```
         #[track_caller]
         pub fn readable(&self) -> StreamReady<'_> {
             StreamReady::new(self.socket(), Direction::Read, Location::caller())
@@ -119,6 +162,17 @@ macro_rules! write_methods {
         ///
         /// # Errors
         /// As for `write`.
+        ///
+        /// ```
+        /// # mainspring::run(async {
+        /// use mainspring::net::UnixStream;
+        /// let (near, far) = UnixStream::pair()?;
+        /// let parts = [&b"tick"[..], b"-tock"].map(std::io::IoSlice::new);
+        /// assert_eq!(near.write_vectored(&parts).await?, 9);
+        /// # drop(far);
+        /// # std::io::Result::Ok(())
+        /// # }).unwrap().unwrap();
+        /// ```
         #[track_caller]
         pub fn write_vectored<'a>(&'a self, bufs: &'a [IoSlice<'a>]) -> WriteVectored<'a> {
             WriteVectored::new(self.wait_to_write(Location::caller()), bufs)
@@ -170,6 +224,17 @@ macro_rules! write_methods {
         ///
         /// # Errors
         /// `NotConnected` if the loop is gone.
+        ///
+        /// ```
+        /// # mainspring::run(async {
+        /// use mainspring::net::UnixStream;
+        /// let (near, far) = UnixStream::pair()?;
+        /// near.writable().await?;
+        /// assert_eq!(near.try_write(b"tick")?, 4);
+        /// # drop(far);
+        /// # std::io::Result::Ok(())
+        /// # }).unwrap().unwrap();
+        /// ```
         #[track_caller]
         pub fn writable(&self) -> StreamReady<'_> {
             StreamReady::new(self.socket(), Direction::Write, Location::caller())
@@ -270,6 +335,25 @@ macro_rules! stream_socket {
             ///
             /// # Errors
             /// What the kernel says: ECONNRESET, if the peer is gone already.
+            ///
+            /// ```
+            /// # mainspring::run(async {
+            /// use mainspring::net::{CloseEnd, UnixStream};
+            /// use std::time::Duration;
+            /// let (near, far) = UnixStream::pair()?;
+            /// let client = mainspring::spawn(async move {
+            ///     far.write_all(&[0; 100_000]).await?;
+            ///     let mut answer = [0; 64];
+            ///     far.read(&mut answer).await
+            /// });
+            /// near.read(&mut [0; 10]).await?;
+            /// near.write_all(b"too long").await?;
+            /// let end = near.close_gracefully(1 << 20, Duration::from_secs(5)).await?;
+            /// assert_eq!(end, CloseEnd::PeerClosed);
+            /// assert_eq!(client.await.unwrap()?, 8);
+            /// # std::io::Result::Ok(())
+            /// # }).unwrap().unwrap();
+            /// ```
             #[track_caller]
             pub fn close_gracefully(
                 self,
@@ -285,6 +369,20 @@ macro_rules! stream_socket {
             }
 
             /// Two halves, for two tasks. Dropping the one that writes ends the stream for the peer.
+            ///
+            /// ```
+            /// # mainspring::run(async {
+            /// use mainspring::net::UnixStream;
+            /// let (near, far) = UnixStream::pair()?;
+            /// let (reader, writer) = near.into_split();
+            /// let answers = mainspring::spawn(async move { reader.read(&mut [0; 8]).await });
+            /// writer.write_all(b"ping").await?;
+            /// assert_eq!(far.read(&mut [0; 8]).await?, 4);
+            /// far.write_all(b"pong").await?;
+            /// assert_eq!(answers.await.unwrap()?, 4);
+            /// # std::io::Result::Ok(())
+            /// # }).unwrap().unwrap();
+            /// ```
             #[must_use]
             pub fn into_split(self) -> (OwnedReadHalf<$stream>, OwnedWriteHalf<$stream>) {
                 split::into_split(self)
