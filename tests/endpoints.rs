@@ -13,7 +13,7 @@
 mod rig;
 
 use std::net::UdpSocket;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -295,7 +295,10 @@ fn hz_c15_udp_sockets(on: On) {
 }
 
 /// The side that makes a terminal, and the side that a program sees.
+#[cfg(any(target_os = "linux", target_os = "macos", target_os = "freebsd"))]
 fn pseudoterminal() -> (OwnedFd, OwnedFd) {
+    use std::os::fd::AsFd;
+
     use rustix::fs::{Mode, OFlags, open};
     use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
     let maker = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
@@ -309,6 +312,7 @@ fn pseudoterminal() -> (OwnedFd, OwnedFd) {
     (maker, terminal)
 }
 
+#[cfg(any(target_os = "linux", target_os = "macos", target_os = "freebsd"))]
 fn hz_c15_pseudoterminals(on: On) {
     const GONE: Fate = Ends(&[0, libc::EIO]);
     let program_ends = || {
@@ -334,6 +338,10 @@ fn hz_c15_pseudoterminals(on: On) {
         Ends(&[libc::EIO]),
     );
 }
+
+/// Elsewhere there is no safe `ptsname`.
+#[cfg(not(any(target_os = "linux", target_os = "macos", target_os = "freebsd")))]
+fn hz_c15_pseudoterminals(_on: On) {}
 
 /// The descriptor of a child is readable when the child has ended; it is never read.
 #[cfg(target_os = "linux")]

@@ -131,11 +131,8 @@ fn kernel_addr(addr: &SocketAddr) -> io::Result<SocketAddrUnix> {
     if let Some(path) = addr.as_pathname() {
         return Ok(SocketAddrUnix::new(path)?);
     }
-    match abstract_name::of(addr) {
-        Some(name) => Ok(SocketAddrUnix::new_abstract_name(name)?),
-        // The kernel would make up a name, or refuse.
-        None => Err(Errno::INVAL.into()),
-    }
+    // Anything else the kernel would make up a name for, or refuse.
+    Ok(abstract_name::kernel_addr(addr).unwrap_or(Err(Errno::INVAL))?)
 }
 
 /// Names that are no files: Linux has them.
@@ -146,18 +143,23 @@ mod abstract_name {
     #[cfg(target_os = "linux")]
     use std::os::linux::net::SocketAddrExt;
 
-    use super::SocketAddr;
+    use rustix::io::Result;
 
-    pub(super) fn of(addr: &SocketAddr) -> Option<&[u8]> {
+    use super::{SocketAddr, SocketAddrUnix};
+
+    pub(super) fn kernel_addr(addr: &SocketAddr) -> Option<Result<SocketAddrUnix>> {
         addr.as_abstract_name()
+            .map(SocketAddrUnix::new_abstract_name)
     }
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 mod abstract_name {
-    use super::SocketAddr;
+    use rustix::io::Result;
 
-    pub(super) fn of(_addr: &SocketAddr) -> Option<&[u8]> {
+    use super::{SocketAddr, SocketAddrUnix};
+
+    pub(super) fn kernel_addr(_addr: &SocketAddr) -> Option<Result<SocketAddrUnix>> {
         None
     }
 }
