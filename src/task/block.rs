@@ -51,15 +51,18 @@ use std::sync::atomic::Ordering::AcqRel;
 const GRANULE: usize = 16;
 /// Classes 1 to 63 are 16 to 1008 bytes. A power of two, so that an index needs no check.
 const CLASS_COUNT: usize = 64;
-/// Blocks are cut from pieces of this size and alignment: 227 small tasks.
-const CHUNK_BYTES: usize = 32 * 1024;
+/// Blocks are cut from pieces that begin at a multiple of this: 227 small tasks.
+const CHUNK_ALIGN: usize = 32 * 1024;
+/// A granule is left for the allocator's own head of the next piece, which so can begin where this one
+/// ends; with none left each piece would lose a quarter of itself to the alignment (glibc).
+const CHUNK_BYTES: usize = CHUNK_ALIGN - GRANULE;
 /// What the free lists may hold while the loop sleeps: about 1800 small tasks.
 const KEEP_BYTES: usize = 256 * 1024;
 const KEEP_GRANULES: usize = KEEP_BYTES / GRANULE;
 
-const CHUNK_LAYOUT: Layout = match Layout::from_size_align(CHUNK_BYTES, CHUNK_BYTES) {
+const CHUNK_LAYOUT: Layout = match Layout::from_size_align(CHUNK_BYTES, CHUNK_ALIGN) {
     Ok(layout) => layout,
-    Err(_) => panic!("the size is a power of two"),
+    Err(_) => panic!("the alignment is a power of two"),
 };
 
 /// Where a block comes from, and how many granules it is long; kept in its header, so that any thread can
@@ -134,7 +137,7 @@ struct Chunk {
 fn chunk_of(block: NonNull<u8>) -> NonNull<Chunk> {
     let chunk = block
         .as_ptr()
-        .map_addr(|address| address & !(CHUNK_BYTES - 1));
+        .map_addr(|address| address & !(CHUNK_ALIGN - 1));
     // SAFETY: a chunk's address is not null, and blocks lie behind it in the same allocation.
     unsafe { NonNull::new_unchecked(chunk.cast()) }
 }
@@ -374,7 +377,7 @@ mod tests {
                 let (one, next) = (pair[0].0.as_ptr() as usize, pair[1].0.as_ptr() as usize);
                 assert!(next - one >= size && one % GRANULE == 0);
                 let end = one + pair[0].1.bytes();
-                assert!(end <= (one & !(CHUNK_BYTES - 1)) + CHUNK_BYTES);
+                assert!(end <= (one & !(CHUNK_ALIGN - 1)) + CHUNK_BYTES);
             }
             for (block, class) in taken {
                 // SAFETY: taken above, used by nobody.
