@@ -8,6 +8,8 @@ mod rig;
 mod bytes;
 #[path = "net/ends.rs"]
 mod ends;
+#[path = "net/flood.rs"]
+mod flood;
 #[path = "net/halves.rs"]
 mod halves;
 #[path = "net/relay.rs"]
