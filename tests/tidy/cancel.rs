@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::items::{Claim, Items};
+use crate::items::{Claim, Items, Type};
 use crate::source::Source;
 use crate::tree::Complaint;
 
@@ -26,20 +26,14 @@ fn claimants(sources: &[Source]) -> Vec<Claimant<'_>> {
         .iter()
         .filter(|source| source.path.starts_with("src/"));
     let files: Vec<(&Source, Items)> = product.map(|source| (source, Items::of(source))).collect();
-    let futures: Vec<&str> = files
-        .iter()
-        .flat_map(|(_, items)| &items.futures)
-        .map(String::as_str)
-        .collect();
-    let types = || files.iter().flat_map(|(_, items)| &items.types);
+    let kinds = Kinds { files: &files };
     let public = public_modules(sources);
     let (mut claimants, mut returned) = (Vec::new(), Vec::new());
     for (source, items) in &files {
         for function in &items.functions {
-            let future = function
-                .returns
-                .as_deref()
-                .filter(|name| *name == "Future" || futures.contains(name));
+            let returns = function.returns.as_deref();
+            let future =
+                returns.filter(|name| *name == "Future" || kinds.is_future(name, &source.path));
             if function.claim.is_none() && future.is_none() {
                 continue;
             }
@@ -47,9 +41,9 @@ fn claimants(sources: &[Source]) -> Vec<Claimant<'_>> {
                 Some(module) if !function.is_method => format!("{module}::{}", function.name),
                 _ => function.name.clone(),
             }];
-            let kind = types().find(|kind| Some(kind.name.as_str()) == future);
+            let kind = future.and_then(|name| kinds.declared(name, &source.path));
             let of_type = kind.and_then(|kind| kind.claim);
-            returned.extend(future);
+            returned.extend(kind.map(std::ptr::from_ref));
             if function.claim.is_none() && of_type.is_some() {
                 names.extend(future.map(str::to_string));
             }
@@ -63,7 +57,7 @@ fn claimants(sources: &[Source]) -> Vec<Claimant<'_>> {
     }
     for (source, items) in &files {
         for kind in items.types.iter().filter(|kind| kind.claim.is_some()) {
-            if !returned.contains(&kind.name.as_str()) {
+            if !returned.contains(&std::ptr::from_ref(kind)) {
                 claimants.push(Claimant {
                     path: &source.path,
                     line: kind.line,
@@ -74,6 +68,52 @@ fn claimants(sources: &[Source]) -> Vec<Claimant<'_>> {
         }
     }
     claimants
+}
+
+/// The types of the product, of which two may have one name in two modules.
+struct Kinds<'a> {
+    files: &'a [(&'a Source, Items)],
+}
+
+impl<'a> Kinds<'a> {
+    /// Whether what `user` calls `name` is a future: its own module's type, or else anybody's.
+    fn is_future(&self, name: &str, user: &str) -> bool {
+        let has = |items: &Items| items.futures.iter().any(|future| future == name);
+        let declared = self.at_home(name, user);
+        declared.map_or_else(
+            || self.files.iter().any(|(_, items)| has(items)),
+            |home| {
+                let mut files = self.files.iter();
+                files.any(|(source, items)| top(&source.path) == home && has(items))
+            },
+        )
+    }
+
+    /// The public type that `user` calls `name`.
+    fn declared(&self, name: &str, user: &str) -> Option<&'a Type> {
+        let home = self.at_home(name, user);
+        let files = self.files.iter();
+        files
+            .filter(|(source, _)| home.is_none_or(|home| top(&source.path) == home))
+            .flat_map(|(_, items)| &items.types)
+            .find(|kind| kind.name == name)
+    }
+
+    /// The module of `user`, if it has a type of this name.
+    fn at_home<'u>(&self, name: &str, user: &'u str) -> Option<&'u str> {
+        let home = top(user);
+        let has = |items: &Items| items.types.iter().any(|kind| kind.name == name);
+        let mut files = self.files.iter();
+        let is_there = files.any(|(source, items)| top(&source.path) == home && has(items));
+        is_there.then_some(home)
+    }
+}
+
+/// The first part of a path below `src`: the module that a file belongs to, public or not.
+fn top(path: &str) -> &str {
+    let inside = path.strip_prefix("src/").unwrap_or(path);
+    let first = inside.split('/').next().unwrap_or(inside);
+    first.strip_suffix(".rs").unwrap_or(first)
 }
 
 /// The modules that src/lib.rs shows.
@@ -88,9 +128,7 @@ fn public_modules(sources: &[Source]) -> Vec<&str> {
 
 /// The public module that a file belongs to; without one its functions stand in the crate's root.
 fn module<'a>(path: &str, public: &[&'a str]) -> Option<&'a str> {
-    let inside = path.strip_prefix("src/")?.strip_suffix(".rs")?;
-    let first = inside.split('/').next()?;
-    public.iter().copied().find(|module| *module == first)
+    public.iter().copied().find(|module| *module == top(path))
 }
 
 /// A test that names what it cancels.
@@ -147,13 +185,17 @@ fn verb(lines: &[crate::source::Line]) -> Option<Claim> {
     }
 }
 
-/// Whether a test gives the name of this claimant; of what a macro writes the type is anybody's.
-fn is_named(claimant: &str, test: &str) -> bool {
+/// Whether a test gives the name of this claimant; of what a macro writes the type is anybody's who has
+/// no such method by itself.
+fn is_named(claimant: &str, test: &str, known: &Known) -> bool {
     match claimant.strip_prefix('*') {
-        Some(method) => test.ends_with(method),
+        Some(method) => test.ends_with(method) && !known.contains_key(test),
         None => claimant == test,
     }
 }
+
+/// The claims by the names that tests may give.
+type Known = BTreeMap<String, Option<Claim>>;
 
 /// Whoever waits says what a drop costs, in the fixed words, and a test holds it to them; and every
 /// test names somebody who does.
@@ -163,8 +205,13 @@ pub(crate) fn claims_and_tests(sources: &[Source]) -> Vec<Complaint> {
         Err(complaint) => return vec![complaint],
     };
     let mut complaints = Vec::new();
-    let mut known: BTreeMap<String, Option<Claim>> = BTreeMap::new();
-    for claimant in claimants(sources) {
+    let claimants = claimants(sources);
+    let known: Known = claimants
+        .iter()
+        .flat_map(|claimant| claimant.names.iter().map(|name| (name, claimant.claim)))
+        .map(|(name, claim)| (name.clone(), claim))
+        .collect();
+    for claimant in &claimants {
         let names = claimant.names.join("` or `");
         let mut complain = |advice: String| {
             complaints.push(Complaint::new(claimant.path, claimant.line, advice));
@@ -176,20 +223,12 @@ pub(crate) fn claims_and_tests(sources: &[Source]) -> Vec<Complaint> {
             ),
             Some(_) => {}
         }
-        if !tests
-            .iter()
-            .any(|test| claimant.names.iter().any(|name| is_named(name, test.name)))
-        {
+        let mut names_of = claimant.names.iter();
+        if !names_of.any(|name| tests.iter().any(|test| is_named(name, test.name, &known))) {
             complain(format!(
                 "no test drops it: write one with `{MARK} {names}`, see {TESTS}.rs"
             ));
         }
-        known.extend(
-            claimant
-                .names
-                .into_iter()
-                .map(|name| (name, claimant.claim)),
-        );
     }
     for test in &tests {
         let written = test
@@ -250,6 +289,33 @@ mod tests {
             untested[0].contains("`// cancels: *::read`"),
             "{untested:?}"
         );
+    }
+
+    #[test]
+    fn a_method_of_the_same_name_does_not_test_what_a_macro_writes() {
+        let written = "macro_rules! m { () => {\n/// # Cancel safety\n/// Safe.\npub fn read() -> Read {}\n} }\n";
+        let found = complaints(&format!("{written}{READ}"), TEST);
+        assert_one(&found, "`// cancels: *::read`");
+    }
+
+    #[test]
+    fn of_two_types_with_one_name_the_own_module_s_is_meant() {
+        let future = "/// # Cancel safety\n/// Safe.\npub struct Limit;\nimpl Future for Limit {}\npub fn limit() -> Limit {}\n";
+        let stream = "pub struct Limit;\nimpl Each {\npub fn limit() -> Limit {}\n}\n";
+        let complain = |test: &str| {
+            let sources = [
+                ("src/lib.rs", "pub mod net;\npub mod stream;"),
+                ("src/net/limit.rs", future),
+                ("src/stream.rs", stream),
+                ("tests/cancel/net.rs", test),
+            ];
+            let texts = sources.map(|(path, text)| (path.to_string(), text.to_string()));
+            let found = claims_and_tests(&Source::read_all(texts.into()));
+            found.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        let test = TEST.replace("Tcp::read", "net::limit");
+        assert_eq!(complain(&test), [""; 0]);
+        assert_one(&complain(""), "net::limit` or `Limit");
     }
 
     const READ: &str = "impl<T> Tcp<T> {\n/// Reads.\n///\n/// # Cancel safety\n/// Safe: nothing is taken.\n#[inline]\npub fn read<'a>(&'a self) -> Read<'a> { Read }\n}\npub struct Read<'a>;\nimpl Future for Read<'_> { fn poll(self) {} }\n";
@@ -318,7 +384,7 @@ mod tests {
 
     #[test]
     fn what_users_do_not_see_makes_no_claim() {
-        let unseen = "struct Own;\nimpl Future for Own {}\nimpl Own {\nfn a() -> Own { async fn b() {} }\n}\ntrait T {\nfn c() -> Own;\n}\n#[cfg(test)]\nmod tests {\npub async fn d() {}\n}\nmacro_rules! m { () => { pub async fn e() {} } }\nimpl X for Own {\npub async fn f() {}\n}\n";
+        let unseen = "struct Own;\nimpl Future for Own {}\nimpl Own {\nfn a() -> Own { async fn b() {} }\n}\ntrait T {\nfn c() -> Own;\n}\n#[cfg(test)]\nmod tests {\npub async fn d() {}\n}\nimpl X for Own {\npub async fn f() {}\n}\n";
         assert_eq!(complaints(unseen, ""), [""; 0]);
     }
 }
