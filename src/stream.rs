@@ -60,7 +60,8 @@ pub trait Stream {
     /// unless its type says otherwise.
     ///
     /// # Cancel safety
-    /// An implementation takes a value from whatever it reads only in the poll that returns it.
+    /// Safe, and every implementation must be: what it takes from elsewhere it returns in the same poll, or
+    /// keeps in itself for a later one.
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>>;
 
     /// How many values remain: at least, and at most if that is known.

@@ -23,7 +23,7 @@ use crate::task::caller::Caller;
 /// Dropping it drops what is not yet written: [`close`](Framed::close) it, or flush.
 ///
 /// # Cancel safety
-/// `next` is safe: what has come of an item stays in here.
+/// Safe: a `next` that is dropped leaves what has come of an item in here.
 ///
 /// ```
 /// use mainspring::codec::{Framed, LinesCodec};
@@ -45,7 +45,7 @@ pub struct Framed<T, C>(Frames<T, C>);
 /// The items that come from a reader: a [`Stream`]. It ends as [`Framed`] does.
 ///
 /// # Cancel safety
-/// `next` is safe: what has come of an item stays in here.
+/// Safe: a `next` that is dropped leaves what has come of an item in here.
 ///
 /// ```
 /// use mainspring::codec::{FramedRead, LinesCodec};

@@ -177,7 +177,8 @@ impl<S: Stream, A, T, F: FnMut(&mut A, S::Item) -> Option<T>> Stream for Scan<S,
 /// Awaits what a closure makes of each item. Made by [`StreamExt::then`](super::StreamExt::then).
 ///
 /// # Cancel safety
-/// The future of the current item stands in here: dropping this stream drops it, and the item with it.
+/// Safe: a `next` that is dropped leaves the future of the current item in here. Dropping this stream drops
+/// it, and the item with it.
 #[must_use = "streams do nothing unless they are polled"]
 pub struct Then<S, F, U> {
     pub(super) stream: S,

@@ -574,7 +574,7 @@ pub trait StreamExt: Stream {
     /// Calls a closure with each item, to the end.
     ///
     /// # Cancel safety
-    /// Safe on a `&mut` stream: each item that was taken was given to the closure.
+    /// Safe, if the stream is given by `&mut`: each item that was taken was given to the closure.
     ///
     /// ```
     /// use mainspring::stream::{self, StreamExt};
@@ -600,7 +600,7 @@ pub trait StreamExt: Stream {
     /// Whether a closure says yes of an item; no further item is taken after that.
     ///
     /// # Cancel safety
-    /// Safe on a `&mut` stream: of each item that was taken the closure said no.
+    /// Safe, if the stream is given by `&mut`: of each item that was taken the closure said no.
     ///
     /// ```
     /// use mainspring::stream::{self, StreamExt};
@@ -624,7 +624,7 @@ pub trait StreamExt: Stream {
     /// Whether a closure says yes of every item; no further item is taken after a no.
     ///
     /// # Cancel safety
-    /// Safe on a `&mut` stream: of each item that was taken the closure said yes.
+    /// Safe, if the stream is given by `&mut`: of each item that was taken the closure said yes.
     ///
     /// ```
     /// use mainspring::stream::{self, StreamExt};

@@ -36,8 +36,8 @@ type Kept<A, B> = (Option<A>, Option<B>);
 /// The items of two streams in pairs. Made by [`StreamExt::zip`](super::StreamExt::zip).
 ///
 /// # Cancel safety
-/// The item that came first waits in here for its partner: dropping this stream drops it, and so does
-/// the end of the other stream.
+/// Safe: the item that came first waits in here for its partner, whatever becomes of a `next`. Dropping
+/// this stream drops it, and so does the end of the other stream.
 #[must_use = "streams do nothing unless they are polled"]
 pub struct Zip<A: Stream, B: Stream> {
     first: A,
@@ -159,7 +159,8 @@ impl<A: Stream, B: Stream<Item = A::Item>> Stream for Merge<A, B> {
 /// [`StreamExt::flatten`](super::StreamExt::flatten) and [`StreamExt::flat_map`](super::StreamExt::flat_map).
 ///
 /// # Cancel safety
-/// The current inner stream stands in here: dropping this one drops it with what it still had.
+/// Safe: a `next` that is dropped leaves the current inner stream in here. Dropping this one drops it with
+/// what it still had.
 #[must_use = "streams do nothing unless they are polled"]
 #[derive(Clone, Debug)]
 pub struct Flatten<S, I> {
@@ -199,7 +200,8 @@ impl<I: Stream, S: Stream<Item = I>> Stream for Flatten<S, I> {
 /// Items in groups of the same size. Made by [`StreamExt::chunks`](super::StreamExt::chunks).
 ///
 /// # Cancel safety
-/// The items of an unfinished group stand in here: dropping this stream drops them.
+/// Safe: a `next` that is dropped leaves the items of an unfinished group in here. Dropping this stream
+/// drops them.
 #[must_use = "streams do nothing unless they are polled"]
 pub struct Chunks<S: Stream> {
     stream: Fuse<S>,

@@ -212,7 +212,7 @@ impl<T, F: FnMut(&mut Context<'_>) -> Poll<Option<T>>> Stream for PollFn<F> {
 /// A state and the future that makes the next one. Made by [`unfold`].
 ///
 /// # Cancel safety
-/// The future stands in here, so a `next` that is dropped leaves it where it is.
+/// Safe: a `next` that is dropped leaves the future in here, where it is.
 #[must_use = "streams do nothing unless they are polled"]
 pub struct Unfold<A, F, U> {
     /// `None` while the future has it, and at the end.

@@ -188,7 +188,8 @@ impl<S: Stream> Stream for Fuse<S> {
 /// Its next item can be looked at. Made by [`StreamExt::peekable`](super::StreamExt::peekable).
 ///
 /// # Cancel safety
-/// The item that was looked at stands in here: dropping this stream drops it.
+/// Safe: the item that was looked at stands in here, whatever becomes of a `next`. Dropping this stream
+/// drops it.
 #[must_use = "streams do nothing unless they are polled"]
 pub struct Peekable<S: Stream> {
     stream: S,

@@ -164,7 +164,8 @@ impl<S: Stream> Stream for Throttle<S> {
 /// [`StreamExt::chunks_timeout`](super::StreamExt::chunks_timeout).
 ///
 /// # Cancel safety
-/// The items of an unfinished group stand in here: dropping this stream drops them.
+/// Safe: a `next` that is dropped leaves the items of an unfinished group in here, and their time runs on.
+/// Dropping this stream drops them.
 #[must_use = "streams do nothing unless they are polled"]
 #[derive(Debug)]
 pub struct ChunksTimeout<S: Stream> {
