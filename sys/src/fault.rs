@@ -55,7 +55,8 @@ const CALL_COUNT: usize = Call::SocketOption as usize + 1;
 pub enum Fault {
     /// The call does not happen and gives this errno.
     Errno(i32),
-    /// The call happens with at most this many bytes.
+    /// The call happens with at most this many bytes. With 0, a connect happens and says that it is in
+    /// progress.
     Short(usize),
 }
 
