@@ -37,6 +37,8 @@ mod rig;
 #[macro_use]
 mod everywhere;
 
+#[path = "cancel/connect.rs"]
+mod connect;
 #[path = "cancel/io.rs"]
 mod io;
 #[path = "cancel/net.rs"]

@@ -1,12 +1,9 @@
-//! Sockets, dropped at each of their waits.
+//! Connected sockets, dropped at each of their waits.
 
-use std::io::Read as _;
-use std::net::{Shutdown, SocketAddr};
-use std::os::fd::OwnedFd;
+use std::io::{IoSlice, IoSliceMut};
+use std::net::Shutdown;
 
-use mainspring::net::{TcpListener, TcpStream, UnixStream};
-use mainspring::sim::fault::{Call, Fault, Plan, PlanGuard};
-use rustix::event::PollFlags;
+use mainspring::net::{TcpStream, UnixStream};
 
 use crate::everywhere::Case;
 use crate::rig::{On, pattern};
@@ -20,9 +17,13 @@ everywhere! {
     a_unix_write_gives_no_bytes_that_it_does_not_count,
     a_tcp_write_all_leaves_a_beginning_and_a_stream_that_works,
     a_unix_write_all_leaves_a_beginning_and_a_stream_that_works,
-    an_accept_swallows_no_connection,
-    an_accept_without_descriptors_swallows_no_connection,
-    a_connect_leaves_no_connection_behind,
+    a_tcp_read_into_several_buffers_takes_no_bytes_that_it_does_not_return,
+    a_unix_read_into_several_buffers_takes_no_bytes_that_it_does_not_return,
+    a_peek_takes_no_bytes,
+    what_is_readable_stays_so,
+    a_tcp_write_of_several_buffers_gives_no_bytes_that_it_does_not_count,
+    a_unix_write_of_several_buffers_gives_no_bytes_that_it_does_not_count,
+    what_is_writable_stays_so,
 }
 
 /// The two streams have the same functions, without a trait that says so.
@@ -49,6 +50,65 @@ macro_rules! stream_operations {
                 while near.sent < MUCH {
                     near.sent += near.stream.write(&bytes[near.sent..]).await.unwrap();
                 }
+            }
+
+            /// The same with two buffers at once.
+            pub(super) async fn read_vectored(near: &mut Near<$Stream>, total: usize) {
+                while near.got.len() < total {
+                    let (mut one, mut other) = ([0; 1], [0; 4]);
+                    let mut bufs = [IoSliceMut::new(&mut one), IoSliceMut::new(&mut other)];
+                    let count = near.stream.read_vectored(&mut bufs).await.unwrap();
+                    near.got.push(one[0]);
+                    near.got.extend_from_slice(&other[..count - 1]);
+                }
+            }
+
+            /// The same with a look at each byte before it is read.
+            pub(super) async fn peek(near: &mut Near<$Stream>, total: usize) {
+                while near.got.len() < total {
+                    let mut byte = [0];
+                    assert_eq!(near.stream.peek(&mut byte).await.unwrap(), 1);
+                    let mut again = [0];
+                    assert_eq!(near.stream.try_read(&mut again).unwrap(), 1);
+                    assert_eq!(byte, again);
+                    near.got.push(byte[0]);
+                }
+            }
+
+            /// The same with a wait before, and without one in the read.
+            pub(super) async fn readable(near: &mut Near<$Stream>, total: usize) {
+                while near.got.len() < total {
+                    near.stream.readable().await.unwrap();
+                    let mut buf = [0; 5];
+                    if let Ok(count) = near.stream.try_read(&mut buf) {
+                        near.got.extend_from_slice(&buf[..count]);
+                    }
+                }
+            }
+
+            /// Writes what is left of [`MUCH`] from two buffers at once.
+            pub(super) async fn write_vectored(near: &mut Near<$Stream>) {
+                let bytes = pattern(MUCH);
+                while near.sent < MUCH {
+                    let (one, other) = bytes[near.sent..].split_at(1);
+                    let bufs = [IoSlice::new(one), IoSlice::new(other)];
+                    near.sent += near.stream.write_vectored(&bufs).await.unwrap();
+                }
+            }
+
+            /// Writes what is left of [`MUCH`] with a wait before, and without one in the write.
+            pub(super) async fn writable(near: &mut Near<$Stream>) {
+                let bytes = pattern(MUCH);
+                while near.sent < MUCH {
+                    near.stream.writable().await.unwrap();
+                    near.sent += near.stream.try_write(&bytes[near.sent..]).unwrap_or(0);
+                }
+            }
+
+            /// All of [`MUCH`] arrived.
+            pub(super) async fn all_came(_: &mut Near<$Stream>, far: &mut Far) {
+                far.receive_all(MUCH);
+                assert!(far.got == pattern(MUCH));
             }
 
             pub(super) async fn write_all(near: &mut Near<$Stream>) {
@@ -151,118 +211,102 @@ fn a_unix_write_all_leaves_a_beginning_and_a_stream_that_works(on: On) {
     assert!(waits >= 2, "{waits}");
 }
 
-/// A listener and the peers that it accepted.
-struct Host {
-    listener: TcpListener,
-    peers: Vec<SocketAddr>,
+// cancels: TcpStream::read_vectored
+fn a_tcp_read_into_several_buffers_takes_no_bytes_that_it_does_not_return(on: On) {
+    let waits = Case::new(on, wire::tcp).world(|far| far.send(3)).safe(
+        async |near| tcp::read_vectored(near, 12).await,
+        async |near, _| assert_eq!(near.got, pattern(12)),
+    );
+    assert_eq!(waits, 4);
 }
 
-/// Those who connect, and how.
-struct Guests {
-    addr: SocketAddr,
-    /// A duplicate of the listener, to ask the kernel whether a connection is there.
-    probe: OwnedFd,
-    clients: Vec<std::net::TcpStream>,
-    plan: Option<PlanGuard>,
+// cancels: UnixStream::read_vectored
+fn a_unix_read_into_several_buffers_takes_no_bytes_that_it_does_not_return(on: On) {
+    let waits = Case::new(on, wire::unix).world(|far| far.send(3)).safe(
+        async |near| unix::read_vectored(near, 12).await,
+        async |near, _| assert_eq!(near.got, pattern(12)),
+    );
+    assert_eq!(waits, 4);
 }
 
-impl Guests {
-    fn come(&mut self) {
-        self.clients
-            .push(std::net::TcpStream::connect(self.addr).unwrap());
-        wire::settle(&self.probe, PollFlags::IN);
-    }
+/// A connection of each kind.
+fn tcp_and_unix() -> ((Near<TcpStream>, Near<UnixStream>), (Far, Far)) {
+    let ((tcp, tcp_far), (unix, unix_far)) = (wire::tcp(), wire::unix());
+    ((tcp, unix), (tcp_far, unix_far))
 }
 
-fn open_house() -> (Host, Guests) {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let guests = Guests {
-        addr: listener.local_addr().unwrap(),
-        probe: listener.try_clone().unwrap().into(),
-        clients: Vec::new(),
-        plan: None,
-    };
-    let host = Host {
-        listener: TcpListener::from_std(listener).unwrap(),
-        peers: Vec::new(),
-    };
-    (host, guests)
+/// As [`tcp_and_unix`], through narrow ones.
+fn narrow_tcp_and_unix() -> ((Near<TcpStream>, Near<UnixStream>), (Far, Far)) {
+    let ((tcp, tcp_far), (unix, unix_far)) = (wire::narrow_tcp(), wire::narrow_unix());
+    ((tcp, unix), (tcp_far, unix_far))
 }
 
-async fn accept_three(host: &mut Host) {
-    while host.peers.len() < 3 {
-        let (_, peer) = host.listener.accept().await.unwrap();
-        host.peers.push(peer);
-    }
-}
-
-async fn all_were_accepted_in_order(host: &mut Host, guests: &mut Guests) {
-    let clients = guests.clients.iter();
-    let came: Vec<SocketAddr> = clients.map(|it| it.local_addr().unwrap()).collect();
-    assert_eq!(host.peers, came);
-}
-
-// cancels: TcpListener::accept
-fn an_accept_swallows_no_connection(on: On) {
-    let waits = Case::new(on, open_house)
-        .world(Guests::come)
-        .safe(accept_three, all_were_accepted_in_order);
+// cancels: TcpStream::peek, UnixStream::peek
+fn a_peek_takes_no_bytes(on: On) {
+    let waits = Case::new(on, tcp_and_unix)
+        .world(|(tcp, unix)| {
+            tcp.send(3);
+            unix.send(3);
+        })
+        .safe(
+            async |(tcp, unix)| {
+                tcp::peek(tcp, 6).await;
+                unix::peek(unix, 9).await;
+            },
+            async |(tcp, unix), _| assert!(tcp.got == pattern(6) && unix.got == pattern(9)),
+        );
     assert_eq!(waits, 3);
 }
 
-// cancels: TcpListener::accept
-fn an_accept_without_descriptors_swallows_no_connection(on: On) {
-    let setup = || {
-        let (host, mut guests) = open_house();
-        (0..3).for_each(|_| guests.come());
-        // The descriptor limit is reached at the first accept, and again at the third.
-        let plan = Plan::new()
-            .at(Call::Accept, 1, Fault::Errno(libc::EMFILE))
-            .at(Call::Accept, 3, Fault::Errno(libc::ENFILE));
-        guests.plan = Some(plan.install());
-        (host, guests)
-    };
-    let waits = Case::new(on, setup).safe(accept_three, all_were_accepted_in_order);
-    assert_eq!(waits, 2);
-}
-
-/// Where connections go, and those that came to their end.
-struct Caller {
-    addr: SocketAddr,
-    stream: Option<TcpStream>,
-}
-
-// cancels: TcpStream::connect
-fn a_connect_leaves_no_connection_behind(on: On) {
-    let setup = || {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let addr = listener.local_addr().unwrap();
-        (Caller { addr, stream: None }, listener)
-    };
-    let waits = Case::new(on, setup)
-        .world(|listener| wire::settle(listener, PollFlags::IN))
+// cancels: TcpStream::readable, UnixStream::readable
+fn what_is_readable_stays_so(on: On) {
+    let waits = Case::new(on, tcp_and_unix)
+        .world(|(tcp, unix)| {
+            tcp.send(3);
+            unix.send(3);
+        })
         .safe(
-            async |caller| caller.stream = Some(TcpStream::connect(caller.addr).await.unwrap()),
-            async |caller, listener| {
-                let stream = caller.stream.as_ref().unwrap();
-                listener.set_nonblocking(true).unwrap();
-                let mut is_there = false;
-                while let Ok((mut server, peer)) = listener.accept() {
-                    if peer == stream.local_addr().unwrap() {
-                        is_there = true;
-                    } else {
-                        assert_ends(&mut server);
-                    }
-                }
-                assert!(is_there);
+            async |(tcp, unix)| {
+                tcp::readable(tcp, 6).await;
+                unix::readable(unix, 9).await;
+            },
+            async |(tcp, unix), _| assert!(tcp.got == pattern(6) && unix.got == pattern(9)),
+        );
+    assert!(waits >= 3, "{waits}");
+}
+
+// cancels: TcpStream::write_vectored
+fn a_tcp_write_of_several_buffers_gives_no_bytes_that_it_does_not_count(on: On) {
+    let waits = Case::new(on, wire::narrow_tcp)
+        .world(Far::make_room)
+        .safe(tcp::write_vectored, tcp::all_came);
+    assert!(waits >= 2, "{waits}");
+}
+
+// cancels: UnixStream::write_vectored
+fn a_unix_write_of_several_buffers_gives_no_bytes_that_it_does_not_count(on: On) {
+    let waits = Case::new(on, wire::narrow_unix)
+        .world(Far::make_room)
+        .safe(unix::write_vectored, unix::all_came);
+    assert!(waits >= 2, "{waits}");
+}
+
+// cancels: TcpStream::writable, UnixStream::writable
+fn what_is_writable_stays_so(on: On) {
+    let waits = Case::new(on, narrow_tcp_and_unix)
+        .world(|(tcp, unix)| {
+            tcp.make_room();
+            unix.make_room();
+        })
+        .safe(
+            async |(tcp, unix)| {
+                tcp::writable(tcp).await;
+                unix::writable(unix).await;
+            },
+            async |(tcp, unix), (tcp_far, unix_far)| {
+                tcp::all_came(tcp, tcp_far).await;
+                unix::all_came(unix, unix_far).await;
             },
         );
-    assert_eq!(waits, 1);
-}
-
-/// The peer has closed, or reset, the connection.
-#[track_caller]
-fn assert_ends(server: &mut std::net::TcpStream) {
-    wire::settle(&*server, PollFlags::IN);
-    assert!(!matches!(server.read(&mut [0]), Ok(1)));
+    assert!(waits >= 4, "{waits}");
 }

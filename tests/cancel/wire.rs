@@ -34,7 +34,7 @@ pub(crate) struct Far {
     /// A duplicate of the near end, to ask the kernel what it would report.
     probe: OwnedFd,
     pub(crate) got: Vec<u8>,
-    sent: usize,
+    pub(crate) sent: usize,
 }
 
 /// A TCP connection.
@@ -107,9 +107,29 @@ impl Far {
     /// Sends the next `count` bytes of the pattern, until the near end can read them.
     pub(crate) fn send(&mut self, count: usize) {
         let bytes = pattern(self.sent + count);
-        let sent = rustix::io::write(&self.end, &bytes[self.sent..]).unwrap();
-        assert_eq!(sent, count, "the far end sends little at a time");
-        self.sent += count;
+        self.send_bytes(&bytes[self.sent..]);
+    }
+
+    /// Sends `bytes`, until the near end can read them.
+    pub(crate) fn send_bytes(&mut self, bytes: &[u8]) {
+        let sent = rustix::io::write(&self.end, bytes).unwrap();
+        assert_eq!(sent, bytes.len(), "the far end sends little at a time");
+        self.sent += sent;
+        settle(&self.probe, PollFlags::IN);
+    }
+
+    /// Sends the next `count` bytes of the pattern, or the end when `total` are sent.
+    pub(crate) fn send_or_end(&mut self, count: usize, total: usize) {
+        if self.sent < total {
+            self.send(count);
+        } else {
+            self.end();
+        }
+    }
+
+    /// Says that no more will come.
+    pub(crate) fn end(&self) {
+        rustix::net::shutdown(&self.end, rustix::net::Shutdown::Write).unwrap();
         settle(&self.probe, PollFlags::IN);
     }
 
