@@ -39,10 +39,18 @@ mod everywhere;
 
 #[path = "cancel/connect.rs"]
 mod connect;
+#[path = "cancel/copy.rs"]
+mod copy;
 #[path = "cancel/io.rs"]
 mod io;
 #[path = "cancel/net.rs"]
 mod net;
+#[path = "cancel/read.rs"]
+mod read;
+#[path = "cancel/seek.rs"]
+mod seek;
+#[path = "cancel/slow.rs"]
+mod slow;
 #[path = "cancel/tasks.rs"]
 mod tasks;
 #[path = "cancel/teeth.rs"]
@@ -51,3 +59,5 @@ mod teeth;
 mod time;
 #[path = "cancel/wire.rs"]
 mod wire;
+#[path = "cancel/write.rs"]
+mod write;

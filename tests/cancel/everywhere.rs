@@ -115,8 +115,9 @@ impl<N, F> Case<N, F> {
         self
     }
 
-    /// Tasks or timers of the near side go on without the operation, so nothing can be said of waiters
-    /// and wakers before the end.
+    /// Tasks or timers of the near side go on without the operation, or a stream in it waits by a poll
+    /// function, which leaves its waker with the stream. So nothing can be said of waiters and wakers before
+    /// the end.
     pub(crate) fn others_wait(mut self) -> Case<N, F> {
         self.others_wait = true;
         self
