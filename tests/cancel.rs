@@ -41,6 +41,8 @@ mod everywhere;
 mod connect;
 #[path = "cancel/copy.rs"]
 mod copy;
+#[path = "cancel/ends.rs"]
+mod ends;
 #[path = "cancel/io.rs"]
 mod io;
 #[path = "cancel/net.rs"]
@@ -51,6 +53,8 @@ mod read;
 mod seek;
 #[path = "cancel/slow.rs"]
 mod slow;
+#[path = "cancel/stream.rs"]
+mod stream;
 #[path = "cancel/tasks.rs"]
 mod tasks;
 #[path = "cancel/teeth.rs"]
