@@ -37,6 +37,8 @@ mod rig;
 #[macro_use]
 mod everywhere;
 
+#[path = "cancel/codec.rs"]
+mod codec;
 #[path = "cancel/connect.rs"]
 mod connect;
 #[path = "cancel/copy.rs"]
