@@ -7,7 +7,6 @@
 //! with the kernel before that.
 
 mod async_fd;
-mod budget;
 mod buf;
 mod chain;
 mod copy;

@@ -24,6 +24,7 @@
 //! panic in poll, in drop, in a foreign waker; a future forgotten with its nodes still linked.
 
 pub(crate) mod block;
+pub(crate) mod budget;
 pub(crate) mod caller;
 pub(crate) mod core;
 pub(crate) mod count;

@@ -17,7 +17,7 @@ use std::task::{Context, Poll, ready};
 
 use super::{BytesBuf, Decoder, Encoder};
 use crate::io::{AsyncRead, AsyncWrite, checked};
-use crate::task::core::Core;
+use crate::task::budget::poll_spend;
 
 /// How many bytes a fresh buffer has room for.
 const READ_FIRST: usize = 8 * 1024;
@@ -104,7 +104,7 @@ impl<T: AsyncRead + Unpin, C: Decoder> Frames<T, C> {
                 },
                 Reading::Filled | Reading::Ending => {
                     if !self.read.is_empty() {
-                        ready!(poll_budget(cx));
+                        ready!(poll_spend(cx));
                     }
                     if let Some(result) = self.decode() {
                         return Poll::Ready(Some(result));
@@ -217,13 +217,4 @@ impl<T: AsyncWrite + Unpin, C> Frames<T, C> {
         }
         Poll::Ready(Ok(()))
     }
-}
-
-/// Takes one unit of the budget, or yields.
-fn poll_budget(cx: &Context<'_>) -> Poll<()> {
-    if Core::with_current(|core| core.is_none_or(Core::spend)) {
-        return Poll::Ready(());
-    }
-    cx.waker().wake_by_ref();
-    Poll::Pending
 }

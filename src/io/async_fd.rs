@@ -18,7 +18,7 @@ use mainspring_sys::{Interest, Ready};
 use crate::context;
 use crate::pin::{pinned, pinned_in_drop};
 use crate::reactor::{Direction, Source};
-use crate::task::core::Core;
+use crate::task::budget::poll_spend;
 use crate::task::wait::WaitNode;
 
 /// An object with a descriptor, awaited through the loop's selector.
@@ -293,10 +293,7 @@ impl<T: AsFd> Future for FdReady<'_, T> {
         self.fd.source.doubt(self.direction);
         let ready = ready!(self.as_ref().poll_ready(cx));
         // Who asks again and again without an operation in between must not starve the others.
-        if !Core::with_current(|core| core.is_none_or(Core::spend)) {
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
-        }
+        ready!(poll_spend(cx));
         Poll::Ready(ready)
     }
 }
@@ -334,10 +331,7 @@ impl<R, T: AsFd, O: FnMut(&T) -> io::Result<R> + Unpin> Future for WithFd<'_, T,
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<R>> {
         loop {
             ready!(pinned!(self.as_ref(), ready).poll_ready(cx))?;
-            if !Core::with_current(|core| core.is_none_or(Core::spend)) {
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
-            }
+            ready!(poll_spend(cx));
             let (fd, direction) = (self.ready.fd, self.ready.direction);
             let operation = crate::pin::pinned_mut!(self.as_mut(), operation).get_mut();
             match operation(fd.get_ref()) {

@@ -13,9 +13,9 @@ use std::ops::Range;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use super::budget::poll_budget;
 use super::caller::Caller;
 use super::traits::{AsyncBufRead, AsyncRead, AsyncWrite, checked};
+use crate::task::budget::poll_spend;
 
 /// The buffer of a copy, to begin with. In bytes.
 const BUF_LEN_MIN: usize = 8 << 10;
@@ -164,7 +164,7 @@ impl Pump {
             if self.has_ended {
                 return Pin::new(w).poll_flush(cx);
             }
-            ready!(poll_budget(cx));
+            ready!(poll_spend(cx));
             if self.is_full && self.buf.len() < BUF_LEN_MAX {
                 let len = (self.buf.len() * 2).max(BUF_LEN_MIN);
                 // Nothing is held: a new block saves copying the old one.
@@ -260,7 +260,7 @@ where
 {
     fn poll_all(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
-            ready!(poll_budget(cx));
+            ready!(poll_spend(cx));
             let Poll::Ready(bytes) = Pin::new(&mut *self.reader).poll_fill_buf(cx) else {
                 return poll_flush_idle(cx, self.writer, &mut self.is_unflushed);
             };

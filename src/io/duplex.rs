@@ -21,10 +21,10 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
-use super::budget::poll_budget;
 use super::caller::Caller;
 use super::forward::{read_by, write_by};
 use super::traits::{AsyncRead, AsyncWrite};
+use crate::task::budget::poll_spend;
 use crate::task::wait::{Kind, WaitNode, WaitQueue};
 
 /// Two ends of a stream in memory: what is written to one is read from the other. Each way holds at most
@@ -152,7 +152,7 @@ impl Pipe {
             }
             ready!(self.reader.poll_wait(cx, Caller::current().unwrap_or(here)));
         }
-        ready!(poll_budget(cx));
+        ready!(poll_spend(cx));
         let taken = take(&mut self.bytes.borrow_mut());
         self.writer.wake();
         Poll::Ready(Ok(taken))
@@ -175,7 +175,7 @@ impl Pipe {
             }
             ready!(self.writer.poll_wait(cx, Caller::current().unwrap_or(here)));
         }
-        ready!(poll_budget(cx));
+        ready!(poll_spend(cx));
         let mut bytes = self.bytes.borrow_mut();
         let room = self.capacity - bytes.len();
         let given = put(&mut bytes, room);

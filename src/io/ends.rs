@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use super::traits::{AsyncBufRead, AsyncRead, AsyncWrite};
-use crate::task::core::Core;
+use crate::task::budget::poll_spend;
 
 /// A reader that is at its end.
 ///
@@ -121,14 +121,4 @@ impl AsyncWrite for Sink {
     fn poll_close(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
     }
-}
-
-/// Takes one unit of the poll's budget; without any left the task yields.
-#[inline]
-fn poll_spend(cx: &Context<'_>) -> Poll<()> {
-    if Core::with_current(|core| core.is_none_or(Core::spend)) {
-        return Poll::Ready(());
-    }
-    cx.waker().wake_by_ref();
-    Poll::Pending
 }

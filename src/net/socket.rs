@@ -15,7 +15,7 @@ use mainspring_sys::socket::{self, Moved};
 use crate::context;
 use crate::io::caller::Caller;
 use crate::reactor::{Direction, Source};
-use crate::task::core::Core;
+use crate::task::budget::poll_spend;
 use crate::task::wait::WaitNode;
 
 /// A non-blocking stream socket that closes, and leaves its selector, on drop.
@@ -155,10 +155,7 @@ impl Socket {
             if !self.source.is_ready(direction) {
                 ready!(wait())?;
             }
-            if !Core::with_current(|core| core.is_none_or(Core::spend)) {
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
-            }
+            ready!(poll_spend(cx));
             match operation(self.fd()) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.source.clear(direction);

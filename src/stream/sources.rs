@@ -11,16 +11,7 @@ use std::task::{Context, Poll, ready};
 
 use super::{Stream, show};
 use crate::pin::{Plain, pinned_mut};
-use crate::task::core::Core;
-
-/// Takes one unit of the budget, or yields.
-fn poll_budget(cx: &Context<'_>) -> Poll<()> {
-    if Core::with_current(|core| core.is_none_or(Core::spend)) {
-        return Poll::Ready(());
-    }
-    cx.waker().wake_by_ref();
-    Poll::Pending
-}
+use crate::task::budget::poll_spend;
 
 /// The items of an iterator. Made by [`iter()`].
 #[must_use = "streams do nothing unless they are polled"]
@@ -43,7 +34,7 @@ impl<I: Iterator> Stream for Iter<I> {
     type Item = I::Item;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<I::Item>> {
-        ready!(poll_budget(cx));
+        ready!(poll_spend(cx));
         Poll::Ready(self.get_mut().0.0.next())
     }
 
@@ -163,7 +154,7 @@ impl<T: Clone> Stream for Repeat<T> {
     type Item = T;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        ready!(poll_budget(cx));
+        ready!(poll_spend(cx));
         Poll::Ready(Some(self.0.0.clone()))
     }
 
@@ -261,7 +252,7 @@ where
         let Some(future) = pinned_mut!(self.as_mut(), future).as_pin_mut() else {
             return Poll::Ready(None);
         };
-        ready!(poll_budget(cx));
+        ready!(poll_spend(cx));
         let made = ready!(future.poll(cx));
         pinned_mut!(self.as_mut(), future).set(None);
         Poll::Ready(made.map(|(item, next)| {

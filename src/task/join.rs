@@ -20,8 +20,9 @@ use std::marker::PhantomData;
 use std::panic::Location;
 use std::pin::Pin;
 use std::ptr::NonNull;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
+use super::budget::poll_spend;
 use super::core::{Core, CoreRef, Owner};
 use super::failure;
 use super::raw::TaskRef;
@@ -223,11 +224,7 @@ impl<T> Future for JoinHandle<T> {
             self.task.set_joiner(cx.waker());
             return Poll::Pending;
         }
-        let has_budget = Core::with_current(|core| core.is_none_or(Core::spend));
-        if !has_budget {
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
-        }
+        ready!(poll_spend(cx));
         match self.take() {
             Some(result) => Poll::Ready(result),
             None => panic!("a JoinHandle was polled again after it had returned its task's result"),
