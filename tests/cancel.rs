@@ -27,7 +27,9 @@
 //! The test itself calls `safe`, `loses_its_place` or `not_safe`, for that is compared with the docs.
 //! A name is `Type::method` or `module::function` (without the module for what stands in the crate's
 //! root), several are separated by commas. `Type` alone, for a future that functions return which do not
-//! wait themselves (`JoinHandle`), stands for those.
+//! wait themselves (`JoinHandle`), stands for those. Where a macro writes a method for several types, one
+//! of them is enough (`TcpListener::incoming`). An adapter of streams is a row in the table of
+//! `tests/cancel/stream.rs`.
 #![cfg(feature = "sim")]
 
 #[path = "net/rig.rs"]

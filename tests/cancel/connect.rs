@@ -1,12 +1,13 @@
-//! Connections that come about, dropped at each of their waits.
+//! How connections come about and end, dropped at each wait.
 
-use std::io::Read as _;
-use std::net::SocketAddr;
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::{SocketAddr as UnixAddr, UnixListener};
 use std::path::PathBuf;
+use std::time::Duration;
 
-use mainspring::net::{TcpListener, TcpStream, UnixStream};
+use mainspring::net::{CloseEnd, TcpListener, TcpStream, UnixStream};
 use mainspring::sim::fault::{Call, Fault, Plan, PlanGuard};
 use mainspring::stream::StreamExt;
 use rustix::event::PollFlags;
@@ -21,6 +22,7 @@ everywhere! {
     all_that_come_in_are_accepted_once,
     a_connect_leaves_no_connection_behind,
     a_unix_connect_leaves_no_connection_behind,
+    a_graceful_close_closes_the_stream_wherever_it_is_dropped,
 }
 
 /// A listener and the peers that it accepted.
@@ -203,4 +205,49 @@ fn a_unix_connect_leaves_no_connection_behind(on: On) {
             },
         );
     assert_eq!(waits, 2);
+}
+
+// cancels: UnixStream::close_gracefully
+fn a_graceful_close_closes_the_stream_wherever_it_is_dropped(on: On) {
+    let setup = || {
+        let (near, far) = std::os::unix::net::UnixStream::pair().unwrap();
+        let near = UnixStream::from_std(near).unwrap();
+        assert_eq!(near.try_write(b"answer").unwrap(), 6);
+        ((Some(near), None), (far, 0))
+    };
+    let waits = Case::new(on, setup)
+        .world(|(far, steps)| {
+            match *steps {
+                0..3 => far.write_all(b"more").unwrap(),
+                _ => far.shutdown(Shutdown::Write).unwrap(),
+            }
+            *steps += 1;
+        })
+        .not_safe(
+            async |(stream, end)| {
+                let stream = stream.take().unwrap();
+                let close = stream.close_gracefully(100, Duration::from_secs(5));
+                *end = Some(close.await.unwrap());
+            },
+            async |(stream, end), (far, steps)| {
+                assert!(stream.is_none());
+                // It closed with the operation: nobody takes what is written now.
+                let written = far.write(b"more").map_err(|error| error.kind());
+                assert_eq!(written, Err(std::io::ErrorKind::BrokenPipe));
+                let mut got = Vec::new();
+                let read = far.read_to_end(&mut got);
+                match end {
+                    Some(end) => {
+                        read.unwrap();
+                        assert_eq!(
+                            (*end, &got[..], *steps),
+                            (CloseEnd::PeerClosed, &b"answer"[..], 4)
+                        );
+                    }
+                    // Unread bytes may have cost the answer.
+                    None => assert!(read.is_err() || got == b"answer"),
+                }
+            },
+        );
+    assert_eq!(waits, 4);
 }
