@@ -159,7 +159,9 @@ impl Far {
         while self.got.len() < count && self.receive() > 0 {}
     }
 
+    /// Receives what is there; bytes that were lost make it fail, not hang.
     fn receive(&mut self) -> usize {
+        settle(&self.end, PollFlags::IN);
         let mut buf = [0; 1 << 16];
         let count = rustix::io::read(&self.end, &mut buf[..]).unwrap();
         self.got.extend_from_slice(&buf[..count]);
