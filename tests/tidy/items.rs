@@ -3,7 +3,8 @@
 //! *Model.* One walk over the tokens, which steps over bodies, and knows only in what block it stands.
 //!
 //! *Limits.* Of the functions that a macro writes only the names are known, not the types: they stand as
-//! `*::name`. A future behind a `Box` or a `Result` is not seen.
+//! `*::name`. Where the macro is given the name too (`read_u16`), the function is not seen, nor is a future
+//! behind a `Box` or a `Result`.
 
 use crate::source::{Source, Token};
 

@@ -331,6 +331,16 @@ mod faults {
     }
 
     #[test]
+    fn a_connect_that_answers_too_early_comes_to_its_end() {
+        let (listener, addr) = listener();
+        let client = tcp_socket(addr).unwrap();
+        let _guard = Plan::new().at(Call::Connect, 1, Fault::Short(0)).install();
+        assert_eq!(connect(&client, addr).unwrap(), Connecting::InProgress);
+        await_input(&listener);
+        assert!(is_connected(&client).unwrap());
+    }
+
+    #[test]
     fn hz_d08_a_short_count_moves_that_many_bytes_and_no_more() {
         let (one, other) = unix_pair().unwrap();
         let _guard = Plan::new()
