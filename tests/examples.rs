@@ -5,10 +5,11 @@
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
+use std::time::Duration;
 
 /// The folder of the built programs, `target/[triple/]profile/examples`.
 fn folder() -> &'static Path {
@@ -87,9 +88,9 @@ fn output(name: &str, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).expect("it prints text")
 }
 
-/// Starts the echo server for `count` connections; the server, what it prints, and its address.
-fn start_server(count: &str) -> (Child, BufReader<impl Read>, String) {
-    let mut server = command("echo_server", &["127.0.0.1:0", "--once", count])
+/// Starts a server on an address of the kernel's choice; the server, what it prints, and its address.
+fn start_server(name: &str, arguments: &[&str]) -> (Child, BufReader<impl Read>, String) {
+    let mut server = command(name, &[&["127.0.0.1:0"], arguments].concat())
         .stdout(Stdio::piped())
         .spawn()
         .expect("the server starts");
@@ -130,7 +131,7 @@ fn echo_server_serves_itself_where_no_address_is_given() {
 
 #[test]
 fn echo_server_serves_two_connections_at_a_time() {
-    let (server, printed, address) = start_server("2");
+    let (server, printed, address) = start_server("echo_server", &["--once", "2"]);
     let mut streams = [(); 2].map(|()| TcpStream::connect(&address).expect("it listens"));
     for (stream, byte) in streams.iter_mut().zip(*b"xy") {
         stream.write_all(&[byte; 100]).expect("it reads");
@@ -146,11 +147,167 @@ fn echo_server_serves_two_connections_at_a_time() {
 
 #[test]
 fn echo_client_talks_to_the_echo_server() {
-    let (server, printed, address) = start_server("1");
+    let (server, printed, address) = start_server("echo_server", &["--once", "1"]);
     let talk = "sent one, received one\nsent two, received two\nsent three, received three\n";
     assert_eq!(output("echo_client", &[&address]), talk);
     assert_ends(server, printed, "connections served: 1\n");
     assert_eq!(output("echo_client", &[]), talk);
+}
+
+/// A server that runs until it is killed, also by a test that fails.
+struct Endless(Child);
+
+impl Drop for Endless {
+    fn drop(&mut self) {
+        // One that ended by itself has failed, and the test knows that already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A guest of the chat, who has given a name.
+struct Guest(BufReader<TcpStream>);
+
+impl Guest {
+    fn enter(address: &str, name: &str) -> Guest {
+        let stream = TcpStream::connect(address).expect("it listens");
+        stream
+            .set_read_timeout(Some(Duration::from_secs(20)))
+            .expect("it is not zero");
+        let mut guest = Guest(BufReader::new(stream));
+        assert_eq!(guest.hear(), "* your name?");
+        guest.say(name);
+        guest
+    }
+
+    fn say(&mut self, line: &str) {
+        writeln!(self.0.get_mut(), "{line}").expect("it reads");
+    }
+
+    /// The next line; nothing at the end.
+    fn hear(&mut self) -> String {
+        let mut line = String::new();
+        self.0.read_line(&mut line).expect("it is told in time");
+        line.trim_end().to_string()
+    }
+}
+
+#[test]
+fn chat_goes_on_while_one_guest_does_not_listen() {
+    let printed = output("chat", &[]);
+    let (first, rest) = printed.split_once('\n').expect("it prints lines");
+    assert!(first.starts_with("listening on 127.0.0.1:"), "{printed}");
+    assert_eq!(rest, "bob heard ada: hello\nbob heard that sloth left\n");
+}
+
+#[test]
+fn chat_tells_everybody_who_is_here_what_they_say_and_that_they_left() {
+    let (server, _printed, address) = start_server("chat", &[]);
+    let _server = Endless(server);
+    let mut ada = Guest::enter(&address, "ada");
+    assert_eq!(ada.hear(), "* ada is here");
+    let mut bob = Guest::enter(&address, "ada");
+    assert_eq!(bob.hear(), "* choose another name");
+    bob.say("bob");
+    for guest in [&mut ada, &mut bob] {
+        assert_eq!(guest.hear(), "* bob is here");
+    }
+    ada.say(&"z".repeat(20_000));
+    assert_eq!(ada.hear(), "* a line is longer than 16384 bytes");
+    ada.say("tick");
+    bob.say("/quit");
+    // The two are read by two tasks: nothing says which comes first.
+    let mut heard = [ada.hear(), ada.hear()];
+    heard.sort();
+    assert_eq!(heard, ["* bob left", "ada: tick"]);
+    let told = bob.hear();
+    assert!(told.is_empty() || told == "ada: tick", "{told}");
+    // Who disappears is told of like one who says so.
+    let cy = Guest::enter(&address, "cy");
+    assert_eq!(ada.hear(), "* cy is here");
+    drop(cy);
+    assert_eq!(ada.hear(), "* cy left");
+}
+
+#[test]
+fn line_client_gets_every_answer_after_the_last_line_it_sent() {
+    let printed = "ONE\nTWO\nTHREE\nthat makes 3\n";
+    assert_eq!(output("line_client", &[]), printed);
+}
+
+#[test]
+fn line_client_sends_its_input_or_its_arguments_and_then_the_end() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("there is a port");
+    let address = listener.local_addr().expect("it is bound").to_string();
+    for arguments in [vec![address.as_str()], vec![&address, "one", "two"]] {
+        let mut client = command("line_client", &arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the client starts");
+        let (mut stream, _peer) = listener.accept().expect("it connects");
+        let mut input = client.stdin.take().expect("it is piped");
+        // Where arguments were given nobody reads this.
+        let _ = input.write_all(b"one\ntwo\n");
+        drop(input);
+        let mut lines = String::new();
+        stream.read_to_string(&mut lines).expect("it sends text");
+        assert_eq!(lines, "one\ntwo\n");
+        stream.write_all(b"both came\n").expect("it still reads");
+        drop(stream);
+        let output = client.wait_with_output().expect("it ends");
+        assert!(output.status.success());
+        assert_eq!(output.stdout, b"both came\n");
+    }
+}
+
+#[test]
+fn line_client_ends_with_its_server_though_its_input_goes_on() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("there is a port");
+    let address = listener.local_addr().expect("it is bound").to_string();
+    let mut client = command("line_client", &[&address])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("the client starts");
+    drop(listener.accept().expect("it connects"));
+    assert!(client.wait().expect("it ends").success());
+}
+
+#[test]
+fn framed_server_answers_each_request_and_refuses_one_over_the_maximum() {
+    let printed = output("framed_server", &[]);
+    let (first, rest) = printed.split_once('\n').expect("it prints lines");
+    assert!(first.starts_with("listening on 127.0.0.1:"), "{printed}");
+    let want = "sum 1 2 3: result: 6\n\
+                turn tick: result: kcit\n\
+                sum 1 x: error: invalid digit found in string\n\
+                fly: error: that is no request\n\
+                turn zzzzzzz: error: a frame's body is longer than 1024 bytes\n\
+                the server ended the connection\n";
+    assert_eq!(rest, want);
+}
+
+#[test]
+fn framed_server_refuses_a_frame_by_its_header_and_serves_the_next_client() {
+    let (server, _printed, address) = start_server("framed_server", &[]);
+    let _server = Endless(server);
+    let ask = |bytes: &[u8]| {
+        let mut stream = TcpStream::connect(&address).expect("it listens");
+        stream.write_all(bytes).expect("it reads");
+        stream.shutdown(Shutdown::Write).expect("it is open");
+        let mut answers = Vec::new();
+        stream.read_to_end(&mut answers).expect("it answers");
+        answers
+    };
+    let refusal = [
+        b"\0\0\0\x29\x01",
+        &b"a frame's body is longer than 1024 bytes"[..],
+    ]
+    .concat();
+    assert_eq!(ask(&[0xff; 4]), refusal);
+    let two = ask(b"\0\0\0\x09turn tick\0\0\0\x07sum 1 2");
+    assert_eq!(two, b"\0\0\0\x05\0kcit\0\0\0\x02\x003");
 }
 
 #[test]
