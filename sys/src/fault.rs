@@ -14,6 +14,8 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Call {
+    /// `epoll_create`, `kqueue`, `eventfd`, `pipe`: a selector's object, or its notifier's.
+    Open,
     /// `epoll_wait`, `epoll_pwait2`, `kevent` with room for events, `poll`, `ppoll`.
     Wait,
     /// `epoll_ctl`, `kevent` with changes alone. poll(2) has none.

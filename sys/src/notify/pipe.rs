@@ -9,6 +9,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::io::Errno;
 
+use crate::fault::{self, Call};
+
 #[derive(Debug)]
 pub(crate) struct Pipe {
     reader: OwnedFd,
@@ -17,6 +19,7 @@ pub(crate) struct Pipe {
 
 impl Pipe {
     pub(crate) fn new() -> io::Result<Pipe> {
+        fault::check(Call::Open, 0)?;
         let (reader, writer) = open()?;
         Ok(Pipe { reader, writer })
     }

@@ -179,6 +179,7 @@ impl Backend for Epoll {
     const FORGETS_ON_CLOSE: bool = true;
 
     fn new() -> io::Result<Epoll> {
+        fault::check(Call::Open, 0)?;
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         let eventfd = EventFd::new()?;
         let data = epoll::EventData::new_u64(Token::NOTIFY.0);

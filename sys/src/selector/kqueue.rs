@@ -111,6 +111,7 @@ impl Backend for Kqueue {
     const FORGETS_ON_CLOSE: bool = false;
 
     fn new() -> io::Result<Kqueue> {
+        fault::check(Call::Open, 0)?;
         let queue = Queue::open()?;
         let mechanism = match user_event(&queue) {
             Ok(mechanism) => mechanism,
