@@ -119,6 +119,36 @@ pub enum BackendKind {
     Poll,
 }
 
+/// What is known of a backend before it is opened.
+impl BackendKind {
+    /// Its name; see [`Backend::NAME`].
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            BackendKind::Native => Native::NAME,
+            BackendKind::Poll => Poll::NAME,
+        }
+    }
+
+    /// Whether it repeats itself; see [`Triggering`].
+    #[must_use]
+    pub const fn triggering(self) -> Triggering {
+        match self {
+            BackendKind::Native => Native::TRIGGERING,
+            BackendKind::Poll => Poll::TRIGGERING,
+        }
+    }
+
+    /// Whether closing saves the `remove`; see [`Backend::FORGETS_ON_CLOSE`].
+    #[must_use]
+    pub const fn forgets_on_close(self) -> bool {
+        match self {
+            BackendKind::Native => Native::FORGETS_ON_CLOSE,
+            BackendKind::Poll => Poll::FORGETS_ON_CLOSE,
+        }
+    }
+}
+
 /// The backend in use. Its methods are those of [`Backend`], clause by clause.
 #[derive(Debug)]
 pub enum Selector {

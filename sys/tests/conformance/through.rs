@@ -22,6 +22,9 @@ macro_rules! through {
                 assert_eq!(selector.name(), Self::NAME);
                 assert_eq!(selector.triggering(), Self::TRIGGERING);
                 assert_eq!(selector.forgets_on_close(), Self::FORGETS_ON_CLOSE);
+                assert_eq!($kind.name(), Self::NAME);
+                assert_eq!($kind.triggering(), Self::TRIGGERING);
+                assert_eq!($kind.forgets_on_close(), Self::FORGETS_ON_CLOSE);
                 Ok(Self(selector))
             }
 
