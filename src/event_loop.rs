@@ -31,6 +31,7 @@ use mainspring_sys::backend::Deadline;
 use mainspring_sys::{Clock, Instant};
 
 use crate::reactor::Reactor;
+use crate::shim::bell;
 use crate::task::core::Owner;
 use crate::task::wait::WaitRing;
 use crate::timers::Timers;
@@ -293,12 +294,19 @@ impl EventLoop {
                 self.core.describe_tasks()
             );
         }
-        if !self.core.inbox.prepare_sleep() {
+        if !self.prepare_sleep()? {
             return Ok(0);
         }
         let slept = self.reactor.turn(deadline);
         self.core.inbox.end_sleep();
         slept
+    }
+
+    /// Whether the loop may sleep: from here on whoever wakes it from elsewhere rings. The bell, and
+    /// with it the selector, is made for the first sleep.
+    fn prepare_sleep(&self) -> io::Result<bool> {
+        let bell = || self.reactor.notifier().map(bell);
+        self.core.inbox.prepare_sleep(bell)
     }
 
     /// A manual clock stands still while anything may happen, and jumps to the next deadline when
@@ -352,12 +360,9 @@ impl EventLoop {
     /// Between ticks: changes are handed to the kernel, and the loop counts as asleep, so that a wake
     /// from another thread makes its descriptor readable.
     pub(crate) fn rest(&self) -> io::Result<()> {
-        self.reactor
-            .with_selector(mainspring_sys::Selector::submit)?;
-        if !self.core.inbox.prepare_sleep() {
-            self.reactor
-                .with_selector(|selector| selector.notifier())
-                .notify()?;
+        self.reactor.submit()?;
+        if !self.prepare_sleep()? {
+            self.reactor.notifier()?.notify()?;
         }
         Ok(())
     }

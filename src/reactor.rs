@@ -11,18 +11,21 @@ mod source;
 
 use std::cell::{Cell, RefCell};
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::rc::Rc;
 
 use mainspring_sys::backend::{Deadline, Triggering};
-use mainspring_sys::{Event, Events, Interest, Selector, Token};
+use mainspring_sys::notify::Notifier;
+use mainspring_sys::{BackendKind, Event, Events, Interest, Selector, Token};
 
 use crate::slab::{Key, Slab};
 
 pub(crate) use source::{Direction, Source, loop_is_gone, no_loop};
 
 pub(crate) struct Reactor {
-    selector: RefCell<Selector>,
+    kind: BackendKind,
+    /// None until somebody waits: a loop that never does makes no system call.
+    selector: RefCell<Option<Selector>>,
     events: RefCell<Events>,
     sources: RefCell<Slab<Rc<Source>>>,
     triggering: Triggering,
@@ -34,21 +37,73 @@ pub(crate) struct Reactor {
 }
 
 impl Reactor {
-    pub(crate) fn new(selector: Selector, event_capacity: usize) -> Reactor {
+    /// A reactor whose selector is opened when it is first needed.
+    pub(crate) fn new(kind: BackendKind, event_capacity: usize) -> Reactor {
         Reactor {
-            triggering: selector.triggering(),
-            forgets_on_close: selector.forgets_on_close(),
+            kind,
+            triggering: kind.triggering(),
+            forgets_on_close: kind.forgets_on_close(),
             is_closed: Cell::new(false),
-            selector: RefCell::new(selector),
+            selector: RefCell::new(None),
             events: RefCell::new(Events::with_capacity(event_capacity)),
             last_waited: Cell::new(None),
             sources: RefCell::new(Slab::new()),
         }
     }
 
-    /// The selector, for names and descriptors.
-    pub(crate) fn with_selector<R>(&self, f: impl FnOnce(&mut Selector) -> R) -> R {
-        f(&mut self.selector.borrow_mut())
+    /// A reactor over a selector made by hand.
+    #[cfg(feature = "sim")]
+    pub(crate) fn over(selector: Selector, event_capacity: usize) -> Reactor {
+        Reactor {
+            triggering: selector.triggering(),
+            forgets_on_close: selector.forgets_on_close(),
+            selector: RefCell::new(Some(selector)),
+            ..Reactor::new(BackendKind::default(), event_capacity)
+        }
+    }
+
+    /// Opens the selector, if it is not yet.
+    ///
+    /// # Errors
+    /// That it can't be opened, with the kernel's errno. The next one who needs it tries again.
+    pub(crate) fn open(&self) -> io::Result<()> {
+        self.with_selector(|_| Ok(()))
+    }
+
+    #[inline]
+    fn with_selector<R>(&self, f: impl FnOnce(&mut Selector) -> io::Result<R>) -> io::Result<R> {
+        let selector = &mut *self.selector.borrow_mut();
+        f(match selector {
+            Some(selector) => selector,
+            None => selector.insert(Selector::new(self.kind)?),
+        })
+    }
+
+    /// What wakes the selector from other threads.
+    pub(crate) fn notifier(&self) -> io::Result<Notifier> {
+        self.with_selector(|selector| Ok(selector.notifier()))
+    }
+
+    /// Hands queued changes to the kernel, so that the selector's descriptor tells the truth.
+    pub(crate) fn submit(&self) -> io::Result<()> {
+        self.with_selector(Selector::submit)
+    }
+
+    /// A duplicate of the selector's descriptor, if it has one and another can be opened.
+    pub(crate) fn duplicate_fd(&self) -> Option<OwnedFd> {
+        let duplicate = |selector: &mut Selector| match selector.selector_fd() {
+            Some(fd) => fd.try_clone_to_owned().map(Some),
+            None => Ok(None),
+        };
+        self.with_selector(duplicate).ok().flatten()
+    }
+
+    /// The backend's name.
+    pub(crate) fn backend_name(&self) -> &'static str {
+        match &*self.selector.borrow() {
+            Some(selector) => selector.name(),
+            None => self.kind.name(),
+        }
     }
 
     /// Whether nothing is registered, so that the kernel need not be asked.
@@ -85,14 +140,15 @@ impl Reactor {
             Triggering::Level => direction.interest(),
         };
         let key = self.sources.borrow_mut().insert(Rc::clone(source));
-        let mut selector = self.selector.borrow_mut();
-        let mut added = selector.add(fd, token(key), interest);
-        let lacks = matches!(&added, Err(error) if error.kind() == io::ErrorKind::Unsupported);
-        if lacks && self.triggering == Triggering::Edge && direction != Direction::Priority {
-            // Priority may be what it lacks (B12); a file that it does not take, it refuses again.
-            added = selector.add(fd, token(key), Interest::READ | Interest::WRITE);
-        }
-        drop(selector);
+        let added = self.with_selector(|selector| {
+            let added = selector.add(fd, token(key), interest);
+            let lacks = matches!(&added, Err(error) if error.kind() == io::ErrorKind::Unsupported);
+            if lacks && self.triggering == Triggering::Edge && direction != Direction::Priority {
+                // Priority may be what it lacks (B12); a file that it does not take, it refuses again.
+                return selector.add(fd, token(key), Interest::READ | Interest::WRITE);
+            }
+            added
+        });
         if let Err(error) = added {
             // hz_c22: a registration that failed leaves no entry.
             let _ = self.sources.borrow_mut().remove(key);
@@ -102,7 +158,7 @@ impl Reactor {
     }
 
     fn rearm(&self, fd: BorrowedFd<'_>, key: Key, interest: Interest) -> io::Result<()> {
-        self.selector.borrow_mut().rearm(fd, token(key), interest)
+        self.with_selector(|selector| selector.rearm(fd, token(key), interest))
     }
 
     fn remove(&self, fd: Option<BorrowedFd<'_>>, key: Key, is_private: bool) {
@@ -113,7 +169,7 @@ impl Reactor {
             return;
         }
         // NotFound: the kernel forgot it already, for the descriptor was closed behind our back.
-        let _ = self.selector.borrow_mut().remove(fd, token(key));
+        let _ = self.with_selector(|selector| selector.remove(fd, token(key)));
     }
 
     /// Asks the kernel and passes on what it says. Says how many events there were.
@@ -122,7 +178,7 @@ impl Reactor {
     /// What the wait says; EINTR is no error.
     pub(crate) fn turn(&self, deadline: Deadline) -> io::Result<usize> {
         let mut events = self.events.borrow_mut();
-        self.selector.borrow_mut().wait(&mut events, deadline)?;
+        self.with_selector(|selector| selector.wait(&mut events, deadline))?;
         for event in events.iter() {
             self.dispatch(event);
         }

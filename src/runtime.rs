@@ -18,7 +18,9 @@ use std::panic::Location;
 use std::rc::Rc;
 use std::time::Duration;
 
-use mainspring_sys::{BackendKind, Clock, Instant, Selector};
+#[cfg(feature = "sim")]
+use mainspring_sys::Selector;
+use mainspring_sys::{BackendKind, Clock, Instant};
 
 use crate::context::{self, Entered};
 use crate::event_loop::{EventLoop, POLLS_PER_TURN, TickStats};
@@ -36,8 +38,9 @@ const EVENT_CAPACITY: usize = 1024;
 /// The future may borrow, and need not be `Send`; it is dropped before this returns or unwinds.
 ///
 /// # Errors
-/// That the selector could not be made (EMFILE, ENFILE, ENOMEM) or that its wait failed, with the
-/// kernel's errno.
+/// That the selector could not be opened (EMFILE, ENFILE, ENOMEM) or that its wait failed, with the
+/// kernel's errno. It is opened when something first waits for it, not before: a future that never
+/// waits makes no system call. [`Builder::build`] opens it at once.
 ///
 /// # Panics
 /// When the future panics; when a loop runs on this thread already; and when the loop can provably
@@ -53,7 +56,7 @@ pub fn run<F: Future>(future: F) -> io::Result<F::Output> {
         !context::is_entered(),
         "mainspring::run was called inside a running loop; a thread runs one loop at a time",
     );
-    Runtime::new()?.block_on(future)
+    Builder::new().build_unopened().block_on(future)
 }
 
 /// Sets up a [`Runtime`].
@@ -149,22 +152,39 @@ impl Builder {
     /// Opens the selector and makes the loop.
     ///
     /// # Errors
-    /// That the selector could not be made, with the kernel's errno.
-    pub fn build(self) -> io::Result<Runtime> {
-        #[cfg(feature = "sim")]
-        let selector = match self.selector {
-            Some(selector) => selector,
-            None => Selector::new(self.backend)?,
-        };
-        #[cfg(not(feature = "sim"))]
-        let selector = Selector::new(self.backend)?;
-        let core = Owner::new(crate::shim::bell(selector.notifier()));
-        let reactor = Reactor::new(selector, self.event_capacity);
+    /// That the selector could not be opened, with the kernel's errno.
+    pub fn build(mut self) -> io::Result<Runtime> {
+        let reactor = self.reactor();
+        reactor.open()?;
+        Ok(self.build_over(reactor))
+    }
+
+    /// Leaves the selector to be opened by whoever first waits for it.
+    fn build_unopened(mut self) -> Runtime {
+        let reactor = self.reactor();
+        self.build_over(reactor)
+    }
+
+    #[cfg(not(feature = "sim"))]
+    fn reactor(&mut self) -> Reactor {
+        Reactor::new(self.backend, self.event_capacity)
+    }
+
+    #[cfg(feature = "sim")]
+    fn reactor(&mut self) -> Reactor {
+        match self.selector.take() {
+            Some(selector) => Reactor::over(selector, self.event_capacity),
+            None => Reactor::new(self.backend, self.event_capacity),
+        }
+    }
+
+    fn build_over(self, reactor: Reactor) -> Runtime {
+        let core = Owner::new();
         let event_loop = EventLoop::new(core, reactor, self.clock, self.batch_max, self.name);
-        Ok(Runtime {
+        Runtime {
             event_loop: Rc::new(event_loop),
             selector_fd: OnceCell::new(),
-        })
+        }
     }
 }
 
@@ -309,13 +329,8 @@ impl Runtime {
     /// further descriptor can be opened.
     #[must_use]
     pub fn selector_fd(&self) -> Option<BorrowedFd<'_>> {
-        let duplicate = self.selector_fd.get_or_init(|| {
-            self.event_loop.reactor().with_selector(|selector| {
-                selector
-                    .selector_fd()
-                    .and_then(|fd| fd.try_clone_to_owned().ok())
-            })
-        });
+        let duplicate = || self.event_loop.reactor().duplicate_fd();
+        let duplicate = self.selector_fd.get_or_init(duplicate);
         duplicate.as_ref().map(AsFd::as_fd)
     }
 
@@ -335,9 +350,7 @@ impl Runtime {
     /// The selector in use: "epoll", "kqueue", "poll".
     #[must_use]
     pub fn backend_name(&self) -> &'static str {
-        self.event_loop
-            .reactor()
-            .with_selector(|selector| selector.name())
+        self.event_loop.reactor().backend_name()
     }
 
     /// The name the builder gave.

@@ -9,6 +9,7 @@ pub(crate) use imp::*;
 #[cfg(not(mainspring_loom))]
 mod imp {
     pub(crate) use std::cell::Cell;
+    pub(crate) use std::sync::OnceLock;
     pub(crate) use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU8, AtomicU32};
 
     /// What rings a sleeping loop: the selector's notifier.
@@ -30,8 +31,36 @@ mod imp {
 
 #[cfg(mainspring_loom)]
 mod imp {
+    use std::sync::atomic::Ordering::{Acquire, Release};
+
     pub(crate) use loom::cell::Cell;
     pub(crate) use loom::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU8, AtomicU32};
+
+    /// loom has none. This one promises what std's does and no more: who is not ordered behind the
+    /// `set` by something else may find nothing.
+    pub(crate) struct OnceLock<T> {
+        value: std::sync::OnceLock<T>,
+        is_set: AtomicBool,
+    }
+
+    impl<T> OnceLock<T> {
+        pub(crate) fn new() -> OnceLock<T> {
+            OnceLock {
+                value: std::sync::OnceLock::new(),
+                is_set: AtomicBool::new(false),
+            }
+        }
+
+        pub(crate) fn set(&self, value: T) -> Result<(), T> {
+            self.value.set(value)?;
+            self.is_set.store(true, Release);
+            Ok(())
+        }
+
+        pub(crate) fn get(&self) -> Option<&T> {
+            self.value.get().filter(|_| self.is_set.load(Acquire))
+        }
+    }
 
     /// loom's stand-in for a notifier: a binary event that a model's loop waits on.
     #[derive(Clone, Debug)]

@@ -75,6 +75,7 @@ impl Counts {
 fn assert_no_calls_but(allowed: &[Call]) {
     use Call::*;
     let all = [
+        Open,
         Wait,
         Control,
         Notify,
@@ -181,6 +182,39 @@ fn an_echo_round_trip_over_a_unix_socket_is_two_recvs_and_a_send_for_each_side()
         echo_round_trips!(client, server)
     });
     assert_eq!(reads.unwrap(), 4);
+}
+
+/// The clock is read once, for the wheel's start, and on most systems without entering the kernel.
+#[test]
+fn p05_a_run_that_never_waits_makes_no_system_call() {
+    let _counts = Counts::start();
+    let answer = mainspring::run(async {
+        let handle = spawn(async { yield_now().await });
+        yield_to_io().await;
+        handle.await.unwrap();
+        42
+    });
+    assert_eq!(answer.unwrap(), 42);
+    assert_eq!(count_of(Call::ClockGet), 1);
+    assert_no_calls_but(&[Call::ClockGet]);
+}
+
+#[test]
+fn the_first_wait_opens_the_selector_and_no_later_one() {
+    let _counts = Counts::start();
+    mainspring::run(async {
+        sleep(Duration::from_micros(1)).await;
+        // Its own object, where it has one, and the notifier's, which may be an event of the former.
+        assert!((1..=2).contains(&count_of(Call::Open)));
+        let opened = count_of(Call::Open);
+        let (left, right) = UnixStream::pair().unwrap();
+        let reader = spawn(async move { left.read(&mut [0]).await });
+        sleep(Duration::from_micros(1)).await;
+        right.write_all(b"x").await.unwrap();
+        assert_eq!(reader.await.unwrap().unwrap(), 1);
+        assert_eq!(count_of(Call::Open), opened);
+    })
+    .unwrap();
 }
 
 #[test]

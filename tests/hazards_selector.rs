@@ -1259,6 +1259,50 @@ fn hz_c26_a_child_inherits_nothing_of_the_loop(on: On) {
     });
 }
 
+/// From here on no selector can be opened on this thread.
+fn no_descriptor_is_left() -> fault::PlanGuard {
+    Plan::new()
+        .from(Call::Open, 1, u64::MAX, Fault::Errno(libc::EMFILE))
+        .install()
+}
+
+#[test]
+fn hz_c22_a_runtime_says_as_it_is_built_that_its_selector_cannot_be_opened() {
+    let _plan = no_descriptor_is_left();
+    let error = Runtime::new().unwrap_err();
+    assert_eq!(error.raw_os_error(), Some(libc::EMFILE));
+}
+
+#[test]
+fn hz_c22_a_run_whose_selector_cannot_be_opened_ends_at_its_first_wait() {
+    let _plan = no_descriptor_is_left();
+    let (has_begun, has_ended) = (Cell::new(false), Cell::new(false));
+    let error = mainspring::run(async {
+        has_begun.set(true);
+        sleep(NEVER).await;
+        has_ended.set(true);
+    });
+    assert_eq!(error.unwrap_err().raw_os_error(), Some(libc::EMFILE));
+    assert!(has_begun.get() && !has_ended.get());
+}
+
+#[test]
+fn hz_c22_a_read_that_could_open_no_selector_says_so_and_the_next_one_tries_again() {
+    mainspring::run(async {
+        let (near, far) = UnixStream::pair().unwrap();
+        let plan = no_descriptor_is_left();
+        let error = near.read(&mut [0]).await.unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(libc::EMFILE));
+        drop(plan);
+        let reader = mainspring::spawn(async move { near.read(&mut [0]).await });
+        turns(1).await;
+        assert!(!reader.is_finished());
+        far.write_all(b"!").await.unwrap();
+        assert_eq!(reader.await.unwrap().unwrap(), 1);
+    })
+    .unwrap();
+}
+
 /// Makes the descriptors that a runtime makes when somebody asks.
 fn runtime_fds(runtime: &Runtime) -> mainspring::Handle {
     let _ = runtime.selector_fd();

@@ -39,7 +39,7 @@ use super::raw::{Header, TaskRef};
 use super::wait::{TimerRings, Waiter};
 use super::waker;
 use crate::list::Ring;
-use crate::shim::{AtomicU32, Bell, Cell, thread_word};
+use crate::shim::{AtomicU32, Cell, thread_word};
 
 /// How many completed operations of our own resources one poll may make before it must yield.
 pub(crate) const BUDGET: u32 = 128;
@@ -98,7 +98,7 @@ unsafe impl Send for CoreRef {}
 unsafe impl Sync for CoreRef {}
 
 impl Core {
-    fn new(bell: Bell) -> Core {
+    fn new() -> Core {
         Core {
             ready: ReadyQueue::new(),
             current: Cell::new(ptr::null()),
@@ -111,7 +111,7 @@ impl Core {
             next_id: Cell::new(0),
             id_range_end: Cell::new(0),
             closing: Cell::new(false),
-            inbox: Inbox::new(bell),
+            inbox: Inbox::new(),
             handles: AtomicU32::new(0),
             id: NEXT_LOOP_ID.fetch_add(1, Relaxed),
             count: BiasedCount::new(1),
@@ -339,8 +339,8 @@ impl Core {
 pub(crate) struct Owner(NonNull<Core>);
 
 impl Owner {
-    pub(crate) fn new(bell: Bell) -> Owner {
-        Owner(NonNull::from(Box::leak(Box::new(Core::new(bell)))))
+    pub(crate) fn new() -> Owner {
+        Owner(NonNull::from(Box::leak(Box::new(Core::new()))))
     }
 }
 

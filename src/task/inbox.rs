@@ -28,22 +28,26 @@
 //! - **INBOX-3** After the push an entry may be gone at once; a pusher touches only what its own
 //!   reference keeps alive (hz_a04).
 //! - **INBOX-4** Once closed it stays closed and empty.
+//! - **INBOX-5** The bell hangs before the flag is raised for the first time. Whoever finds the flag
+//!   up finds the bell: the two swaps order what came before the one ahead of what comes after the other.
 //!
 //! *Cost.* A push is one compare-exchange and one swap, and the ring one system call per sleep of
 //! the loop. Looking into an empty inbox is one relaxed load.
 #![expect(unsafe_code, reason = "links between task headers")]
 
+use std::io;
 use std::ptr;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
 use super::raw::{Header, TaskRef};
-use crate::shim::{AtomicBool, AtomicPtr, Bell};
+use crate::shim::{AtomicBool, AtomicPtr, Bell, OnceLock};
 
 pub(crate) struct Inbox {
     /// Null: empty. [`closed`]: closed. Else the newest entry.
     top: AtomicPtr<Header>,
     sleeping: AtomicBool,
-    bell: Bell,
+    /// Hung by the loop, before its first sleep: one that never sleeps needs none.
+    bell: OnceLock<Bell>,
 }
 
 /// The loop is gone, or going: nothing was pushed.
@@ -56,11 +60,11 @@ fn closed() -> *mut Header {
 }
 
 impl Inbox {
-    pub(crate) fn new(bell: Bell) -> Inbox {
+    pub(crate) fn new() -> Inbox {
         Inbox {
             top: AtomicPtr::new(ptr::null_mut()),
             sleeping: AtomicBool::new(false),
-            bell,
+            bell: OnceLock::new(),
         }
     }
 
@@ -87,7 +91,8 @@ impl Inbox {
         if self.sleeping.swap(false, AcqRel) {
             // A bell that can't be rung is a descriptor closed behind our back. Nobody is there to
             // be told: a waker has no result, and must not panic. The next one tries again (hz_a21).
-            if self.bell.notify().is_err() {
+            // That there is one says INBOX-5.
+            if self.bell.get().is_some_and(|bell| bell.notify().is_err()) {
                 self.sleeping.store(true, Release);
             }
         }
@@ -120,14 +125,25 @@ impl Inbox {
         self.top.load(Relaxed) == closed()
     }
 
-    /// The loop is about to sleep. `false`: somebody pushed meanwhile, so it must not.
-    pub(crate) fn prepare_sleep(&self) -> bool {
+    /// The loop is about to sleep. `false`: somebody pushed meanwhile, so it must not. Before its
+    /// first sleep it is asked for its bell (INBOX-5).
+    ///
+    /// # Errors
+    /// That there is no bell to be had; the loop stays awake.
+    pub(crate) fn prepare_sleep(
+        &self,
+        bell: impl FnOnce() -> io::Result<Bell>,
+    ) -> io::Result<bool> {
+        if self.bell.get().is_none() {
+            // Only the loop sets it, and it found it empty.
+            let _ = self.bell.set(bell()?);
+        }
         self.sleeping.swap(true, AcqRel);
         if self.top.load(Acquire).is_null() {
-            return true;
+            return Ok(true);
         }
         self.end_sleep();
-        false
+        Ok(false)
     }
 
     /// The loop is awake, after a rest between ticks. Says whether somebody may have rung: then the

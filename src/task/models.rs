@@ -37,7 +37,7 @@ struct Loop {
 impl Loop {
     fn new() -> Loop {
         let bell = Bell::new();
-        let owner = Owner::new(bell.clone());
+        let owner = Owner::new();
         owner.enter();
         Loop {
             owner,
@@ -72,7 +72,8 @@ impl Loop {
 
     fn sleep(&self) {
         self.sleeps.set(self.sleeps.get() + 1);
-        if self.owner.inbox.prepare_sleep() {
+        let bell = || Ok(self.bell.clone());
+        if self.owner.inbox.prepare_sleep(bell).expect("it is there") {
             self.bell.wait();
             self.owner.inbox.end_sleep();
         }
