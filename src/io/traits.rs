@@ -115,6 +115,9 @@ pub trait AsyncBufRead: AsyncRead {
 }
 
 /// The place where it reads and writes can be changed.
+///
+/// # Cancel safety
+/// An implementation moves only in the poll that answers, so a dropped seek has moved nothing.
 pub trait AsyncSeek {
     /// Goes to a place in the stream and says which it is, counted in bytes from the start.
     ///
