@@ -306,6 +306,8 @@ fn framed_server_refuses_a_frame_by_its_header_and_serves_the_next_client() {
     ]
     .concat();
     assert_eq!(ask(&[0xff; 4]), refusal);
+    // Also a client that has not stopped sending can read it.
+    assert_eq!(ask(&vec![0xff; 16 << 20]), refusal);
     let two = ask(b"\0\0\0\x09turn tick\0\0\0\x07sum 1 2");
     assert_eq!(two, b"\0\0\0\x05\0kcit\0\0\0\x02\x003");
 }
