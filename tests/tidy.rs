@@ -11,6 +11,8 @@
 mod cancel;
 #[path = "tidy/docs.rs"]
 mod docs;
+#[path = "tidy/features.rs"]
+mod features;
 #[path = "tidy/items.rs"]
 mod items;
 #[path = "tidy/layers.rs"]
@@ -134,6 +136,20 @@ fn every_promise_has_a_test_and_every_promise_test_a_promise() {
 #[test]
 fn p14_hz_i06_every_claim_of_cancel_safety_has_a_test_that_drops_it_everywhere() {
     settle(cancel::claims_and_tests(&tree().rust));
+}
+
+// A sign on a page costs nothing; a test behind it does.
+#[test]
+fn every_feature_is_shown_by_a_test_that_exists() {
+    settle(tree().with("docs/features.md", |page| {
+        features::rows_are_shown(&tree().rust, page)
+    }));
+}
+
+// A row that disappears was not answered by that.
+#[test]
+fn the_feature_list_is_complete() {
+    settle(tree().with("docs/features.md", features::rows_are_all_there));
 }
 
 // The count of covered hazards is worth something only if each id means what the list says.
