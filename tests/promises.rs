@@ -983,6 +983,38 @@ fn p22_an_unknown_waker_means_sleep() {
     assert!(text.starts_with("deadlock: "), "{text}");
 }
 
+/// The waker in a join slot is known only as long as its task can wait.
+#[test]
+fn p22_a_joiner_that_has_gone_hides_no_unknown_waker() {
+    for joins_from_another_loop in [false, true] {
+        let (runtime, _script) = scripted_runtime();
+        let slot = Rc::new(RefCell::new(None));
+        drop(runtime.spawn(wait_in(Rc::clone(&slot))));
+        let mut joined = runtime.spawn(pending::<()>());
+        runtime.tick().unwrap();
+        // Another loop's task that waits on, or a main future that has ended.
+        let other = Runtime::new().unwrap();
+        let join_once = poll_fn(|cx| Poll::Ready(Pin::new(&mut joined).poll(cx).is_pending()));
+        if joins_from_another_loop {
+            drop(other.spawn(async move { joined.await }));
+            other.tick().unwrap();
+        } else {
+            assert!(runtime.block_on(join_once).unwrap());
+        }
+        assert!(
+            sleeps(pending::<()>(), &runtime),
+            "{joins_from_another_loop}"
+        );
+        let text = message_of(|| {
+            let _ = runtime.block_on(async {
+                drop(slot.take());
+                pending::<()>().await;
+            });
+        });
+        assert!(text.starts_with("deadlock: "), "{text}");
+    }
+}
+
 #[test]
 fn p22_a_handle_means_sleep() {
     let (runtime, _script) = scripted_runtime();

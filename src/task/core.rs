@@ -295,17 +295,26 @@ impl Core {
 
     /// Whether every waker of every task is accounted for: the loop's reference, the join handle,
     /// the wakers that wait in other tasks' join slots. A clone anywhere else may wake us yet.
+    ///
+    /// A waker in a slot is a reference to the task that joins, so no task has fewer than its slots
+    /// account for; and then the sums are equal only if the numbers of each task are.
     fn all_wakers_are_known(&self) -> bool {
-        let mut in_slots = std::collections::HashMap::new();
+        let mut unknown = 0i64;
         for task in self.tasks() {
-            if let Some(joiner) = task.joiner_task() {
-                *in_slots.entry(joiner).or_insert(0) += 1;
+            let Some(wakers) = task.known_wakers() else {
+                return false;
+            };
+            unknown += i64::from(wakers);
+            if task.joiner_task().is_some_and(|joiner| self.owns(joiner)) {
+                unknown -= 1;
             }
         }
-        self.tasks().all(|task| {
-            let slots = in_slots.get(&task.address()).copied().unwrap_or(0);
-            task.references_are_known(slots)
-        })
+        unknown == 0
+    }
+
+    /// Whether `task` is one of those that [`Core::tasks`] walks over.
+    fn owns(&self, task: TaskRef) -> bool {
+        ptr::eq(task.core(), self) && !task.header().state.is_done()
     }
 
     /// What each unfinished task waits for: its own line, then one for each wait.
@@ -316,10 +325,7 @@ impl Core {
             for wait in Waiter::describe_all(task.waits()) {
                 text.push_str(&format!("\n    waits for {wait}"));
             }
-            for joined in self
-                .tasks()
-                .filter(|t| t.joiner_task() == Some(task.address()))
-            {
+            for joined in self.tasks().filter(|t| t.joiner_task() == Some(task)) {
                 text.push_str(&format!("\n    waits for the end of {}", joined.describe()));
             }
         }

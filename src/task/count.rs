@@ -113,6 +113,11 @@ impl BiasedCount {
         self.local.get() == known && self.shared.load(Acquire) == BIAS
     }
 
+    /// How many references exist, if that can be told: what [`BiasedCount::is_known`] compares with.
+    pub(crate) fn known(&self) -> Option<i32> {
+        (self.shared.load(Acquire) == BIAS).then(|| self.local.get())
+    }
+
     /// Joins the halves and gives back `released` of the `known` references, which are those that the
     /// owner's thread can name. From here on every reference is released by
     /// [`BiasedCount::release_shared`].

@@ -78,20 +78,20 @@ impl TaskRef {
         drop(slot.replace(Some(waker)));
     }
 
-    /// The address of the task that awaits this one, if it is one of ours.
-    pub(crate) fn joiner_task(self) -> Option<usize> {
+    /// The task that awaits this one, of whatever loop; its waker stands in the slot and keeps it.
+    pub(crate) fn joiner_task(self) -> Option<TaskRef> {
         let slot = &self.header().joiner;
         let joiner = slot.take();
         let task = joiner.as_ref().and_then(waker::task_of);
         slot.set(joiner);
-        task.map(|header| header as usize)
+        task
     }
 
-    /// Whether nobody holds a reference but the loop, the join handle and `in_slots` join slots.
-    pub(crate) fn references_are_known(self, in_slots: i32) -> bool {
+    /// How many references there are beside the loop's and the join handle's, if they can be counted:
+    /// they all are on this thread.
+    pub(crate) fn known_wakers(self) -> Option<i32> {
         let header = self.header();
-        header
-            .count
-            .is_known(1 + i32::from(header.state.is_joinable()) + in_slots)
+        let references = header.count.known()?;
+        Some(references - 1 - i32::from(header.state.is_joinable()))
     }
 }

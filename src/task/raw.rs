@@ -233,11 +233,6 @@ impl TaskRef {
         self.0.as_ptr()
     }
 
-    /// The block's address, as a name for the task while it lives.
-    pub(crate) fn address(self) -> usize {
-        self.0.as_ptr() as usize
-    }
-
     #[inline]
     pub(crate) fn header<'a>(self) -> &'a Header {
         // SAFETY: RAW-1.

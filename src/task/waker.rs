@@ -45,8 +45,10 @@ pub(crate) fn lend(task: TaskRef) -> ManuallyDrop<Waker> {
 
 /// The task behind `waker`, if it is one of ours, of whatever loop.
 #[inline]
-pub(crate) fn task_of(waker: &Waker) -> Option<*const Header> {
-    std::ptr::eq(waker.vtable(), &raw const VTABLE).then(|| waker.data().cast())
+pub(crate) fn task_of(waker: &Waker) -> Option<TaskRef> {
+    // SAFETY: WAKE-1, the data of our wakers is a task's block, which the waker keeps.
+    std::ptr::eq(waker.vtable(), &raw const VTABLE)
+        .then(|| unsafe { TaskRef::from_ptr(waker.data().cast()) })
 }
 
 /// Whether `waker` is the own one of the task with this header; null is nobody's.
