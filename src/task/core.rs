@@ -24,6 +24,7 @@
 //! - **CORE-3** After [`Core::close`] nothing is queued, owned or in the inbox, and nothing will be.
 #![expect(unsafe_code, reason = "the counted block and its thread-local pointer")]
 
+use std::fmt::Write;
 use std::panic::Location;
 use std::pin::Pin;
 use std::ptr::{self, NonNull};
@@ -321,12 +322,10 @@ impl Core {
     pub(crate) fn describe_tasks(&self) -> String {
         let mut text = String::new();
         for task in self.tasks() {
-            text.push_str(&format!("\n  {}", task.describe()));
-            for wait in Waiter::describe_all(task.waits()) {
-                text.push_str(&format!("\n    waits for {wait}"));
-            }
+            let _ = write!(text, "\n  {}", task.describe());
+            Waiter::describe_all(task.waits(), &mut text);
             for joined in self.tasks().filter(|t| t.joiner_task() == Some(task)) {
-                text.push_str(&format!("\n    waits for the end of {}", joined.describe()));
+                let _ = write!(text, "\n    waits for the end of {}", joined.describe());
             }
         }
         text

@@ -153,7 +153,9 @@ fn overflow() -> ! {
     panic!("reference count overflow");
     #[cfg(not(test))]
     {
-        eprintln!("mainspring: 2^29 references to one task; a waker is being leaked in a loop");
+        super::failure::write_line(
+            "2^29 references to one task; a waker is being leaked in a loop",
+        );
         std::process::abort()
     }
 }

@@ -51,7 +51,9 @@ pub(crate) fn drop_quietly(payload: Payload) {
     }
 }
 
-/// Standard error may be closed; there is nobody else to tell.
-fn write_line(line: &str) {
-    let _ = writeln!(std::io::stderr(), "mainspring: {line}");
+/// In one call, so that nobody else's line comes in between. Standard error may be closed; there is
+/// nobody else to tell.
+pub(crate) fn write_line(line: &str) {
+    let line = format!("mainspring: {line}\n");
+    let _ = std::io::stderr().write_all(line.as_bytes());
 }

@@ -50,7 +50,7 @@ mod ring;
 mod tests;
 
 use std::cell::UnsafeCell;
-use std::fmt;
+use std::fmt::{self, Write};
 use std::marker::PhantomPinned;
 use std::mem::{MaybeUninit, offset_of};
 use std::panic::Location;
@@ -473,15 +473,14 @@ impl Waiter {
         }
     }
 
-    /// What the tasks of a loop that can't go on wait for, one line each.
-    pub(crate) fn describe_all(waits: Pin<&Chain<Waiter>>) -> Vec<String> {
-        let mut lines = Vec::new();
+    /// Appends what a task of a loop that can't go on waits for, one line each.
+    pub(crate) fn describe_all(waits: Pin<&Chain<Waiter>>, text: &mut String) {
         // SAFETY: nothing is linked or unlinked while the lines are written.
         for node in unsafe { waits.iter() } {
             // SAFETY: WAIT-4, a node on a chain lives.
-            lines.push(unsafe { node.as_ref() }.to_string());
+            let wait = unsafe { node.as_ref() };
+            let _ = write!(text, "\n    waits for {wait}");
         }
-        lines
     }
 }
 
@@ -554,6 +553,6 @@ impl Drop for Waiter {
 /// WAIT-4: a dangling node in a queue would be written to by the next wake.
 #[cold]
 fn forgotten_cancel() -> ! {
-    eprintln!("mainspring: a wait node was dropped while queued; its future's drop must cancel it");
+    failure::write_line("a wait node was dropped while queued; its future's drop must cancel it");
     std::process::abort()
 }
