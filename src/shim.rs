@@ -10,7 +10,7 @@ pub(crate) use imp::*;
 mod imp {
     pub(crate) use std::cell::Cell;
     pub(crate) use std::sync::OnceLock;
-    pub(crate) use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU8, AtomicU32};
+    pub(crate) use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU8, AtomicU32};
 
     /// What rings a sleeping loop: the selector's notifier.
     pub(crate) use mainspring_sys::notify::Notifier as Bell;
@@ -34,7 +34,8 @@ mod imp {
     use std::sync::atomic::Ordering::{Acquire, Release};
 
     pub(crate) use loom::cell::Cell;
-    pub(crate) use loom::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU8, AtomicU32};
+    use loom::sync::atomic::AtomicBool;
+    pub(crate) use loom::sync::atomic::{AtomicI32, AtomicPtr, AtomicU8, AtomicU32};
 
     /// loom has none. This one promises what std's does and no more: who is not ordered behind the
     /// `set` by something else may find nothing.

@@ -4,22 +4,18 @@
 //! *Role.* Foreign wakes and `Handle` push; step 1 of the tick collects. It stands in the loop's
 //! counted block ([`super::core`]), so a push after the loop's end finds it closed, not gone.
 //!
-//! *Model.* A stack of headers with an atomic top, taken as a whole and reversed, so that the order
-//! of arrival is kept. The sleep flag is handed back and forth by swaps:
+//! *Model.* A stack of headers under one atomic word, taken as a whole and reversed, so that the order
+//! of arrival is kept. The sleep flag is a bit of the same word, so falling asleep and pushing are two
+//! changes of one word, and one of them comes second and sees the other:
 //!
 //! ```text
 //!      the loop                                another thread
-//!      sleeping.swap(true)   ─┐            ┌─  push: compare-exchange on top
-//!      is the inbox empty?    │            │   sleeping.swap(false)?
-//!        no: do not sleep     │            │     true: ring, once per sleep
-//!        yes: wait            ┘            └     false: the loop is awake and will look
+//!      null ──► ASLEEP        ─┐           ┌─  push: the word ──► entry, flag down
+//!        it was not null:      │           │     the flag stood: ring, once per sleep
+//!        do not sleep          ┘           └     else: the loop is awake and will look
 //! ```
 //!
-//! Whichever swap comes second sees what stood before the first: either the loop's swap comes
-//! second and its look finds the push, or the other thread's does and finds `true`. Both are
-//! read-modify-writes, so one *is* second; plain loads and stores would let both miss (hz_a20). The
-//! loop lowers the flag by a swap too: a plain store would end the release sequence of a pusher that
-//! came before it and found the flag down, and the next look could miss that push.
+//! With two words it would take a full fence on either side, or each could miss the other (hz_a20).
 //!
 //! # Invariants
 //!
@@ -29,10 +25,10 @@
 //!   reference keeps alive (hz_a04).
 //! - **INBOX-4** Once closed it stays closed and empty.
 //! - **INBOX-5** The bell hangs before the flag is raised for the first time. Whoever finds the flag
-//!   up finds the bell: the two swaps order what came before the one ahead of what comes after the other.
+//!   up finds the bell: raising the flag releases, and lowering it acquires.
 //!
-//! *Cost.* A push is one compare-exchange and one swap, and the ring one system call per sleep of
-//! the loop. Looking into an empty inbox is one relaxed load.
+//! *Cost.* A push is one compare-exchange, and the ring one system call per sleep of the loop. Looking
+//! into an inbox is one relaxed load; while it has entries, a loop that would sleep writes nothing.
 #![expect(unsafe_code, reason = "links between task headers")]
 
 use std::io;
@@ -40,12 +36,15 @@ use std::ptr;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
 use super::raw::{Header, TaskRef};
-use crate::shim::{AtomicBool, AtomicPtr, Bell, OnceLock};
+use crate::shim::{AtomicPtr, Bell, OnceLock};
+
+/// The bit of the word that says: the loop sleeps, or is about to, and nobody has rung. No address of
+/// a header has it: they are aligned to 8.
+const ASLEEP: usize = 2;
 
 pub(crate) struct Inbox {
-    /// Null: empty. [`closed`]: closed. Else the newest entry.
+    /// [`closed`], or the newest entry or null, with or without [`ASLEEP`].
     top: AtomicPtr<Header>,
-    sleeping: AtomicBool,
     /// Hung by the loop, before its first sleep: one that never sleeps needs none.
     bell: OnceLock<Bell>,
 }
@@ -54,21 +53,37 @@ pub(crate) struct Inbox {
 #[derive(Debug)]
 pub(crate) struct InboxClosed;
 
-/// No header stands at address 1: they are aligned to 8.
+/// No header stands at address 1.
 fn closed() -> *mut Header {
     ptr::without_provenance_mut(1)
+}
+
+#[inline]
+fn is_asleep(top: *mut Header) -> bool {
+    top.addr() & ASLEEP != 0
+}
+
+/// The same word with the flag down.
+#[inline]
+fn awake(top: *mut Header) -> *mut Header {
+    top.map_addr(|address| address & !ASLEEP)
+}
+
+#[inline]
+fn asleep(top: *mut Header) -> *mut Header {
+    top.map_addr(|address| address | ASLEEP)
 }
 
 impl Inbox {
     pub(crate) fn new() -> Inbox {
         Inbox {
             top: AtomicPtr::new(ptr::null_mut()),
-            sleeping: AtomicBool::new(false),
             bell: OnceLock::new(),
         }
     }
 
-    /// Leaves `task`, and the reference that the caller acquired for it, in the inbox.
+    /// Leaves `task`, and the reference that the caller acquired for it, in the inbox; rings if the loop
+    /// sleeps. The caller has a share of the core besides.
     pub(crate) fn push(&self, task: TaskRef) -> Result<(), InboxClosed> {
         // The block's own pointer: one made from `header()` would be good for the header alone.
         let entry = task.as_ptr().cast_mut();
@@ -77,39 +92,58 @@ impl Inbox {
             if top == closed() {
                 return Err(InboxClosed);
             }
-            task.header().inbox_next.store(top, Relaxed);
-            // Release: whoever takes the stack sees the link and what the task's maker wrote.
-            match self.top.compare_exchange_weak(top, entry, Release, Relaxed) {
-                Ok(_) => return Ok(()),
+            task.header().inbox_next.store(awake(top), Relaxed);
+            // Release: whoever takes the stack sees the link and what the task's maker wrote. Acquire:
+            // whoever lowers the flag sees the bell (INBOX-5).
+            match self.top.compare_exchange_weak(top, entry, AcqRel, Relaxed) {
+                Ok(_) => break,
                 Err(seen) => top = seen,
             }
         }
+        if is_asleep(top) {
+            self.notify();
+        }
+        Ok(())
     }
 
     /// Rings if the loop sleeps, or is about to: once per sleep, whoever comes first.
     pub(crate) fn ring(&self) {
-        if self.sleeping.swap(false, AcqRel) {
-            // A bell that can't be rung is a descriptor closed behind our back. Nobody is there to
-            // be told: a waker has no result, and must not panic. The next one tries again (hz_a21).
-            // That there is one says INBOX-5.
-            if self.bell.get().is_some_and(|bell| bell.notify().is_err()) {
-                self.sleeping.store(true, Release);
-            }
+        if self.lower_flag() {
+            self.notify();
         }
     }
 
-    /// One relaxed load. A push that is missed here is seen by the swap before the loop sleeps.
+    /// The caller has lowered the flag.
+    fn notify(&self) {
+        // A bell that can't be rung is a descriptor closed behind our back. Nobody is there to be told:
+        // a waker has no result, and must not panic. The next one tries again (hz_a21).
+        // That there is one says INBOX-5.
+        if self.bell.get().is_some_and(|bell| bell.notify().is_err()) {
+            let raise = |top| (top != closed()).then(|| asleep(top));
+            let _ = self.top.fetch_update(Release, Relaxed, raise);
+        }
+    }
+
+    /// Lowers the flag, and says whether it stood.
+    fn lower_flag(&self) -> bool {
+        let lowered = self
+            .top
+            .fetch_update(AcqRel, Relaxed, |top| Some(awake(top)));
+        lowered.is_ok_and(is_asleep)
+    }
+
+    /// One relaxed load. A push that is missed here is seen by the exchange before the loop sleeps.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.top.load(Relaxed).is_null()
+        awake(self.top.load(Relaxed)).is_null()
     }
 
     /// Takes all entries, oldest first.
     pub(crate) fn take(&self) -> Entries {
-        if self.top.load(Relaxed) == closed() {
+        if self.is_closed() {
             return Entries(ptr::null_mut());
         }
-        Entries::oldest_first(self.top.swap(ptr::null_mut(), Acquire))
+        Entries::oldest_first(awake(self.top.swap(ptr::null_mut(), Acquire)))
     }
 
     /// Takes all entries and lets no more come.
@@ -118,7 +152,7 @@ impl Inbox {
         if top == closed() {
             return Entries(ptr::null_mut());
         }
-        Entries::oldest_first(top)
+        Entries::oldest_first(awake(top))
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -134,27 +168,35 @@ impl Inbox {
         &self,
         bell: impl FnOnce() -> io::Result<Bell>,
     ) -> io::Result<bool> {
+        // Who looks first leaves the cache line to those who push.
+        if !self.is_empty() {
+            return Ok(false);
+        }
         if self.bell.get().is_none() {
             // Only the loop sets it, and it found it empty.
             let _ = self.bell.set(bell()?);
         }
-        self.sleeping.swap(true, AcqRel);
-        if self.top.load(Acquire).is_null() {
-            return Ok(true);
-        }
-        self.end_sleep();
-        Ok(false)
+        let nothing = ptr::null_mut();
+        let sleep = asleep(nothing);
+        Ok(
+            match self.top.compare_exchange(nothing, sleep, AcqRel, Relaxed) {
+                Ok(_) => true,
+                Err(seen) => seen == sleep,
+            },
+        )
     }
 
     /// The loop is awake, after a rest between ticks. Says whether somebody may have rung: then the
-    /// selector has a report to be fetched. A swap, so that a ring is either seen here or never comes.
+    /// selector has a report to be fetched.
     pub(crate) fn end_rest(&self) -> bool {
-        !self.sleeping.swap(false, AcqRel)
+        !self.lower_flag()
     }
 
-    /// The loop is awake, and sees what was pushed by everybody who found the flag down already.
+    /// The loop is awake. Who rang it has lowered the flag already.
     pub(crate) fn end_sleep(&self) {
-        self.sleeping.swap(false, AcqRel);
+        if is_asleep(self.top.load(Relaxed)) {
+            self.lower_flag();
+        }
     }
 }
 

@@ -171,9 +171,8 @@ where
     F: Future<Output = ()> + 'static,
 {
     let task = core.make_foreign(future, meta);
-    match core.inbox.push(task) {
-        Ok(()) => core.inbox.ring(),
-        Err(_) => task.discard_foreign(),
+    if core.inbox.push(task).is_err() {
+        task.discard_foreign();
     }
 }
 

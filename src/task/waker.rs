@@ -82,10 +82,9 @@ fn wake_remote(task: TaskRef) {
         OnRemoteWake::Push => {
             task.header().count.acquire_shared();
             let core: &Core = task.core();
-            match core.inbox.push(task) {
-                // WAKE-2: `core` is kept by the caller's reference to the task, not by the entry's.
-                Ok(()) => core.inbox.ring(),
-                Err(_) => task.release_shared(),
+            // WAKE-2: `core` is kept by the caller's reference to the task, not by the entry's.
+            if core.inbox.push(task).is_err() {
+                task.release_shared();
             }
         }
         OnRemoteWake::Nothing => {}
