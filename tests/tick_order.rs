@@ -131,6 +131,34 @@ fn step_1_comes_before_the_batch_so_a_later_remote_wake_waits() {
 }
 
 #[test]
+fn step_1_a_task_woken_again_between_its_collection_and_its_poll_is_polled_once() {
+    let runtime = Runtime::new().unwrap();
+    let log = Log::default();
+    let slot = spawn_waiter(&runtime, &log, "woken");
+    let first = Slot::default();
+    let (inner, again) = (Rc::clone(&first), Rc::clone(&slot));
+    drop(runtime.spawn(poll_fn(move |cx| {
+        if inner.borrow().is_some() {
+            wake_remotely(&again);
+            return Poll::Ready(());
+        }
+        *inner.borrow_mut() = Some(cx.waker().clone());
+        Poll::Pending
+    })));
+    runtime.tick().unwrap();
+    log.take();
+    // Both are collected; the first wakes the second once more, from another thread.
+    wake_remotely(&first);
+    wake_remotely(&slot);
+    assert_eq!(runtime.tick().unwrap().polls, 2);
+    assert_eq!(log.take(), ["woken"]);
+    assert_eq!(runtime.tick().unwrap().polls, 0);
+    // The poll has taken the flag down: the next wake counts.
+    wake_remotely(&slot);
+    assert_eq!(runtime.tick().unwrap().polls, 1);
+}
+
+#[test]
 fn step_2_the_batch_is_what_stood_in_the_queue() {
     let runtime = Runtime::new().unwrap();
     let log = Log::default();

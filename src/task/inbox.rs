@@ -20,7 +20,7 @@
 //! # Invariants
 //!
 //! - **INBOX-1** An entry owns one reference to its task, so its block lives until it is collected.
-//! - **INBOX-2** A task is in the inbox at most once: its `Remote` word says whether it is.
+//! - **INBOX-2** A task is in the inbox at most once: its `Remote` word stands from the push to the poll.
 //! - **INBOX-3** After the push an entry may be gone at once; a pusher touches only what its own
 //!   reference keeps alive (hz_a04).
 //! - **INBOX-4** Once closed it stays closed and empty.

@@ -50,7 +50,7 @@ use super::count::{BiasedCount, OnRelease};
 use super::failure::{self, Payload};
 use super::record::{Record, SpawnMeta};
 use super::stage::{Block, Polled, Vtable, VtableOf};
-use super::state::{AfterPoll, Ending, OnDone, OnRun, Remote, State};
+use super::state::{AfterPoll, Ending, OnDone, OnRun, OnWake, Remote, State};
 use super::wait::Waiter;
 use super::waker;
 use crate::list::{Chain, Linked, Links, Ring};
@@ -138,7 +138,6 @@ impl Core {
     /// An inbox entry arrives: a wake, or a task to adopt. Takes the entry's reference.
     pub(crate) fn collect(&self, task: TaskRef) {
         let header = task.header();
-        header.remote.transition_to_collected();
         if header.id.get() == 0 {
             // The entry's reference becomes the loop's.
             header.id.set(self.next_task_id());
@@ -149,12 +148,20 @@ impl Core {
             if self.is_closing() {
                 task.drop_for_close(self);
             } else {
-                waker::wake_task(task);
+                self.queue_collected(task);
             }
             return;
         }
-        waker::wake_task(task);
+        self.queue_collected(task);
         task.release();
+    }
+
+    #[inline]
+    fn queue_collected(&self, task: TaskRef) {
+        match task.header().state.transition_to_collected() {
+            OnWake::Push => self.ready.push(task),
+            OnWake::Nothing => {}
+        }
     }
 }
 
@@ -283,6 +290,7 @@ impl TaskRef {
         let header = self.header();
         match header.state.transition_to_running() {
             OnRun::Poll => {}
+            OnRun::PollCollected => header.remote.transition_to_polled(),
             OnRun::DropFuture => return self.drop_future_and_finish(core),
             OnRun::Release => return self.release_popped(),
         }
@@ -319,7 +327,7 @@ impl TaskRef {
                 self.drop_future_and_finish(core);
                 core.current.set(outer);
             }
-            OnRun::Poll | OnRun::Release => {}
+            OnRun::Poll | OnRun::PollCollected | OnRun::Release => {}
         }
     }
 

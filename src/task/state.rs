@@ -1,4 +1,4 @@
-//! A task's state: seven loop-only bits, one word for the other threads, and the transitions
+//! A task's state: eight loop-only bits, one word for the other threads, and the transitions
 //! between them, each of which says what its caller must now do.
 //!
 //! *Role.* [`super::raw`] runs tasks by these transitions, [`super::waker`] wakes by them,
@@ -44,6 +44,9 @@ const JOINABLE: u8 = 16;
 const OUTPUT: u8 = 32;
 /// The block holds a panic's payload. Set with DONE, cleared by whoever moves it out.
 const PANIC: u8 = 64;
+/// Came out of the inbox since its last poll. [`Remote`] stands until the poll to come takes it down, so
+/// that wakes from elsewhere meanwhile do nothing.
+const COLLECTED: u8 = 128;
 
 /// A task's loop-only bits. Every method runs on the loop's thread.
 #[derive(Debug)]
@@ -65,6 +68,8 @@ pub(crate) enum OnWake {
 pub(crate) enum OnRun {
     /// Poll its future, then `transition_to_idle` or `transition_to_done`.
     Poll,
+    /// The same, after [`Remote::transition_to_polled`].
+    PollCollected,
     /// It was aborted: drop its future, then `transition_to_done`.
     DropFuture,
     /// It finished while it stood in the queue: give back the queue's reference.
@@ -183,19 +188,33 @@ impl State {
         OnWake::Push
     }
 
+    /// (2) Woken from elsewhere, and taken out of the inbox just now.
+    pub(crate) fn transition_to_collected(&self) -> OnWake {
+        if self.has(DONE) {
+            return OnWake::Nothing;
+        }
+        self.set(COLLECTED);
+        self.transition_to_queued()
+    }
+
     /// (1) Popped from the ready queue.
     #[inline]
     pub(crate) fn transition_to_running(&self) -> OnRun {
         let bits = self.0.get();
-        if bits & (DONE | ABORTED) == 0 {
-            self.0.set(bits & !QUEUED | RUNNING);
+        let running = bits & !(QUEUED | COLLECTED) | RUNNING;
+        if bits & (DONE | ABORTED | COLLECTED) == 0 {
+            self.0.set(running);
             OnRun::Poll
-        } else if bits & DONE == 0 {
-            self.0.set(bits & !QUEUED | RUNNING);
-            OnRun::DropFuture
-        } else {
+        } else if bits & DONE != 0 {
             self.0.set(bits & !QUEUED);
             OnRun::Release
+        } else {
+            self.0.set(running);
+            if bits & ABORTED != 0 {
+                OnRun::DropFuture
+            } else {
+                OnRun::PollCollected
+            }
         }
     }
 
@@ -291,11 +310,11 @@ impl State {
 pub(crate) enum OnRemoteWake {
     /// Take a reference, push the task into the inbox, and ring.
     Push,
-    /// It is in the inbox already.
+    /// It is in the inbox already, or on its way from there to its poll.
     Nothing,
 }
 
-/// What other threads may write: whether the task stands in the inbox.
+/// What other threads may write: whether the task was woken by one of them and not polled since.
 #[derive(Debug)]
 pub(crate) struct Remote(AtomicU8);
 
@@ -311,7 +330,7 @@ impl Remote {
     }
 
     /// A wake from elsewhere. It is a read-modify-write even when the flag stands: its release half
-    /// publishes what the waking thread wrote before, to the poll that clears the flag.
+    /// publishes what the waking thread wrote before, to the poll that takes the flag down.
     #[inline]
     pub(crate) fn transition_to_notified(&self) -> OnRemoteWake {
         if self.0.swap(1, AcqRel) == 0 {
@@ -321,9 +340,9 @@ impl Remote {
         }
     }
 
-    /// Taken out of the inbox; everything that was written before a wake is visible from here on.
+    /// About to be polled; everything that was written before a wake is visible from here on.
     #[inline]
-    pub(crate) fn transition_to_collected(&self) {
+    pub(crate) fn transition_to_polled(&self) {
         self.0.swap(0, AcqRel);
     }
 }
@@ -351,6 +370,20 @@ mod tests {
         assert_eq!(state.transition_to_queued(), OnWake::Nothing);
         assert_eq!(state.transition_to_idle(), AfterPoll::Rest);
         assert_eq!(state.transition_to_running(), OnRun::Poll);
+    }
+
+    #[test]
+    fn a_collected_task_takes_the_remote_flag_down_at_its_poll_and_not_if_it_is_dropped() {
+        let state = State::new_foreign();
+        assert_eq!(state.transition_to_collected(), OnWake::Push);
+        assert_eq!(state.transition_to_running(), OnRun::PollCollected);
+        assert_eq!(state.transition_to_queued(), OnWake::Push);
+        assert_eq!(state.transition_to_idle(), AfterPoll::Rest);
+        assert_eq!(state.transition_to_running(), OnRun::Poll, "once");
+        assert_eq!(state.transition_to_idle(), AfterPoll::Rest);
+        assert_eq!(state.transition_to_aborted(), OnAbort::Push);
+        assert_eq!(state.transition_to_collected(), OnWake::Nothing);
+        assert_eq!(state.transition_to_running(), OnRun::DropFuture);
     }
 
     #[test]
