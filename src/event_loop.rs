@@ -229,9 +229,11 @@ impl EventLoop {
         false
     }
 
+    /// What another thread woke meanwhile is as good as ready: the next tick collects it.
     #[inline]
     fn turn_is_due(&self) -> bool {
-        self.core.ready.is_empty()
+        let nothing_is_ready = self.core.ready.is_empty() && self.core.inbox.is_empty();
+        nothing_is_ready
             || self.polls_since_turn.get() >= POLLS_PER_TURN
             || self.is_turn_forced.get()
     }
@@ -258,12 +260,15 @@ impl EventLoop {
         now: Option<Instant>,
         stats: &mut TickStats,
     ) -> io::Result<()> {
-        let may_block = may_block && self.core.ready.is_empty() && self.after_turn.is_empty();
-        if may_block {
-            stats.events = self.sleep(now)?;
-        } else if !self.reactor.is_empty() || self.is_rung.get() {
-            stats.events = self.reactor.turn(Deadline::Now)?;
-        }
+        let may_block = may_block
+            && self.core.ready.is_empty()
+            && self.core.inbox.is_empty()
+            && self.after_turn.is_empty();
+        stats.events = if may_block {
+            self.sleep(now)?
+        } else {
+            self.ask()?
+        };
         self.polls_since_turn.set(0);
         self.polling_since.set(None);
         self.is_turn_forced.set(false);
@@ -295,7 +300,7 @@ impl EventLoop {
             );
         }
         if !self.prepare_sleep()? {
-            return Ok(0);
+            return self.ask();
         }
         let slept = self.reactor.turn(deadline);
         self.core.inbox.end_sleep();
@@ -307,6 +312,14 @@ impl EventLoop {
     fn prepare_sleep(&self) -> io::Result<bool> {
         let bell = || self.reactor.notifier().map(bell);
         self.core.inbox.prepare_sleep(bell)
+    }
+
+    /// Asks the selector without a wait, unless it has nothing to tell.
+    fn ask(&self) -> io::Result<usize> {
+        if self.reactor.is_empty() && !self.is_rung.get() {
+            return Ok(0);
+        }
+        self.reactor.turn(Deadline::Now)
     }
 
     /// A manual clock stands still while anything may happen, and jumps to the next deadline when

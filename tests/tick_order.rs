@@ -319,6 +319,28 @@ fn step_4_a_sleep_is_abandoned_for_a_wake_that_came_after_step_1() {
 }
 
 #[test]
+fn step_4_wakes_by_other_threads_without_end_do_not_keep_the_selector_from_being_asked() {
+    let (runtime, script, _clock) = scripted_runtime();
+    let log = Log::default();
+    let (_fd, _right) = spawn_reader(&runtime, &script, &log);
+    runtime.tick().unwrap();
+    waits(&script);
+    let mut polls = 0;
+    let main = poll_fn(|cx| {
+        polls += 1;
+        if polls > 260 {
+            return Poll::Ready(());
+        }
+        let waker = cx.waker().clone();
+        std::thread::spawn(move || waker.wake()).join().unwrap();
+        Poll::Pending
+    });
+    runtime.block_on(main).unwrap();
+    // After 128 polls, after 256, and the last tick's.
+    assert_eq!(waits(&script), [Deadline::Now; 3]);
+}
+
+#[test]
 fn step_4_sleeps_until_the_next_deadline() {
     let script = Script::new();
     let selector = Selector::Scripted(Scripted::with(&script).unwrap());
