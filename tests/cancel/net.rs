@@ -23,7 +23,8 @@ everywhere! {
     what_is_readable_stays_so,
     a_tcp_write_of_several_buffers_gives_no_bytes_that_it_does_not_count,
     a_unix_write_of_several_buffers_gives_no_bytes_that_it_does_not_count,
-    what_is_writable_stays_so,
+    what_is_writable_of_tcp_stays_so,
+    what_is_writable_of_unix_stays_so,
 }
 
 /// The two streams have the same functions, without a trait that says so.
@@ -235,12 +236,6 @@ fn tcp_and_unix() -> ((Near<TcpStream>, Near<UnixStream>), (Far, Far)) {
     ((tcp, unix), (tcp_far, unix_far))
 }
 
-/// As [`tcp_and_unix`], through narrow ones.
-fn narrow_tcp_and_unix() -> ((Near<TcpStream>, Near<UnixStream>), (Far, Far)) {
-    let ((tcp, tcp_far), (unix, unix_far)) = (wire::narrow_tcp(), wire::narrow_unix());
-    ((tcp, unix), (tcp_far, unix_far))
-}
-
 // cancels: TcpStream::peek, UnixStream::peek
 fn a_peek_takes_no_bytes(on: On) {
     let waits = Case::new(on, tcp_and_unix)
@@ -291,22 +286,18 @@ fn a_unix_write_of_several_buffers_gives_no_bytes_that_it_does_not_count(on: On)
     assert!(waits >= 2, "{waits}");
 }
 
-// cancels: TcpStream::writable, UnixStream::writable
-fn what_is_writable_stays_so(on: On) {
-    let waits = Case::new(on, narrow_tcp_and_unix)
-        .world(|(tcp, unix)| {
-            tcp.make_room();
-            unix.make_room();
-        })
-        .safe(
-            async |(tcp, unix)| {
-                tcp::writable(tcp).await;
-                unix::writable(unix).await;
-            },
-            async |(tcp, unix), (tcp_far, unix_far)| {
-                tcp::all_came(tcp, tcp_far).await;
-                unix::all_came(unix, unix_far).await;
-            },
-        );
-    assert!(waits >= 4, "{waits}");
+// cancels: TcpStream::writable
+fn what_is_writable_of_tcp_stays_so(on: On) {
+    let waits = Case::new(on, wire::narrow_tcp)
+        .world(Far::make_room)
+        .safe(tcp::writable, tcp::all_came);
+    assert!(waits >= 2, "{waits}");
+}
+
+// cancels: UnixStream::writable
+fn what_is_writable_of_unix_stays_so(on: On) {
+    let waits = Case::new(on, wire::narrow_unix)
+        .world(Far::make_room)
+        .safe(unix::writable, unix::all_came);
+    assert!(waits >= 2, "{waits}");
 }
