@@ -153,9 +153,8 @@ fn overflow() -> ! {
     panic!("reference count overflow");
     #[cfg(not(test))]
     {
-        super::failure::write_line(
-            "2^29 references to one task; a waker is being leaked in a loop",
-        );
+        let line = b"mainspring: 2^29 references to one task; a waker is being leaked in a loop\n";
+        let _ = std::io::Write::write_all(&mut std::io::stderr(), line);
         std::process::abort()
     }
 }
