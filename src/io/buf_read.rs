@@ -93,8 +93,9 @@ pub trait AsyncBufReadExt: AsyncBufRead {
     ///
     /// # Cancel safety
     /// Not safe, because a character of which only the first bytes have come fits into no `String`: up to
-    /// three bytes are lost. All else that was taken stands in `line`. [`lines`](AsyncBufReadExt::lines) and
-    /// `BufReader`'s own [`read_line`](crate::io::BufReader::read_line) are safe.
+    /// three bytes are lost, and of a line that is no text all from there on. What was taken before that stands
+    /// in `line`. [`lines`](AsyncBufReadExt::lines) and `BufReader`'s own
+    /// [`read_line`](crate::io::BufReader::read_line) are safe.
     ///
     /// # Errors
     /// `InvalidData` with a [`LimitExceeded`](crate::io::LimitExceeded) inside; those of the reader. Both leave
@@ -319,6 +320,9 @@ impl<'a, R: AsyncBufRead + Unpin + ?Sized> Future for FillBuf<'a, R> {
 }
 
 /// Reads up to a delimiter. Made by [`AsyncBufReadExt::read_until`].
+///
+/// # Cancel safety
+/// Safe: see there.
 #[derive(Debug)]
 #[must_use = "futures do nothing unless you `.await` or poll them"]
 pub struct ReadUntil<'a, R: ?Sized> {
@@ -356,6 +360,9 @@ impl<R: AsyncBufRead + Unpin + ?Sized> Future for ReadUntil<'_, R> {
 }
 
 /// Reads a line. Made by [`AsyncBufReadExt::read_line`].
+///
+/// # Cancel safety
+/// Not safe, because of what is said there.
 #[derive(Debug)]
 #[must_use = "futures do nothing unless you `.await` or poll them"]
 pub struct ReadLine<'a, R: ?Sized> {

@@ -53,9 +53,7 @@ macro_rules! numbers {
         impl<R: AsyncRead + Unpin> BufReader<R> {
             $(
                 #[doc = concat!("Reads a `", stringify!($number), "`, its most significant byte first.")]
-                ///
-                /// # Cancel safety
-                /// Safe: the bytes are taken in the poll that finds all of them.
+                /// See [`BufReadNumber`] for a drop.
                 ///
                 /// # Errors
                 /// As [`BufReader::read_exact`].
@@ -66,9 +64,7 @@ macro_rules! numbers {
 
                 $(
                     #[doc = concat!("Reads a `", stringify!($number), "`, its least significant byte first.")]
-                    ///
-                    /// # Cancel safety
-                    /// Safe: the bytes are taken in the poll that finds all of them.
+                    /// See [`BufReadNumber`] for a drop.
                     ///
                     /// # Errors
                     /// As [`BufReader::read_exact`].
@@ -98,6 +94,9 @@ numbers! {
 }
 
 /// Reads a number. Made by [`BufReader::read_u32`] and its siblings.
+///
+/// # Cancel safety
+/// Safe: the bytes are taken in the poll that finds all of them.
 ///
 /// ```
 /// use mainspring::io::BufReader;

@@ -148,6 +148,9 @@ impl<R: AsyncRead + Unpin> Future for BufReadExact<'_, R> {
 }
 
 /// Reads up to a delimiter. Made by [`BufReader::read_until`].
+///
+/// # Cancel safety
+/// Safe: the bytes are taken in the poll that finds all of them.
 #[derive(Debug)]
 #[must_use = "futures do nothing unless you `.await` or poll them"]
 pub struct BufReadUntil<'a, R> {
@@ -189,6 +192,9 @@ impl<R: AsyncRead + Unpin> Future for BufReadUntil<'_, R> {
 }
 
 /// Reads a line. Made by [`BufReader::read_line`].
+///
+/// # Cancel safety
+/// Safe: the bytes are taken in the poll that finds all of them.
 #[derive(Debug)]
 #[must_use = "futures do nothing unless you `.await` or poll them"]
 pub struct BufReadLine<'a, R> {
