@@ -39,6 +39,8 @@ mod rig;
 #[macro_use]
 mod everywhere;
 
+#[path = "cancel/buf.rs"]
+mod buf;
 #[path = "cancel/codec.rs"]
 mod codec;
 #[path = "cancel/connect.rs"]
