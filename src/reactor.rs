@@ -75,7 +75,7 @@ impl Reactor {
         let selector = &mut *self.selector.borrow_mut();
         f(match selector {
             Some(selector) => selector,
-            None => selector.insert(Selector::new(self.kind)?),
+            None => open_into(selector, self.kind)?,
         })
     }
 
@@ -210,6 +210,13 @@ impl Reactor {
             }
         }
     }
+}
+
+/// Apart, because it runs once in a loop's life, in the middle of what runs at each sleep.
+#[cold]
+#[inline(never)]
+fn open_into(slot: &mut Option<Selector>, kind: BackendKind) -> io::Result<&mut Selector> {
+    Ok(slot.insert(Selector::new(kind)?))
 }
 
 fn token(key: Key) -> Token {
