@@ -201,15 +201,14 @@ impl State {
     #[inline]
     pub(crate) fn transition_to_running(&self) -> OnRun {
         let bits = self.0.get();
-        let running = bits & !(QUEUED | COLLECTED) | RUNNING;
         if bits & (DONE | ABORTED | COLLECTED) == 0 {
-            self.0.set(running);
+            self.0.set(bits & !QUEUED | RUNNING);
             OnRun::Poll
         } else if bits & DONE != 0 {
             self.0.set(bits & !QUEUED);
             OnRun::Release
         } else {
-            self.0.set(running);
+            self.0.set(bits & !(QUEUED | COLLECTED) | RUNNING);
             if bits & ABORTED != 0 {
                 OnRun::DropFuture
             } else {
