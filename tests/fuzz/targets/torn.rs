@@ -68,6 +68,22 @@ pub(crate) fn drain<S: Stream + Unpin>(mut stream: S) -> Vec<S::Item> {
     }
 }
 
+/// What a call makes whose future is dropped after each poll, and which is then made again.
+#[allow(unused_macros, reason = "each target uses its part")]
+macro_rules! drain_one {
+    ($call:expr) => {
+        loop {
+            let future = std::pin::pin!($call);
+            let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+            if let std::task::Poll::Ready(output) = std::future::Future::poll(future, &mut cx) {
+                break output;
+            }
+        }
+    };
+}
+#[allow(unused_imports, reason = "each target uses its part")]
+pub(crate) use drain_one;
+
 /// Takes the first `count` bytes off an input; fewer, if there are fewer.
 pub(crate) fn take<'a>(input: &mut &'a [u8], count: usize) -> &'a [u8] {
     let (head, rest) = input.split_at(count.min(input.len()));
