@@ -52,7 +52,7 @@ pub trait AsyncBufReadExt: AsyncBufRead {
     /// Appends to `bytes` what comes, up to and with the next `delimiter`, or the end, and says how many bytes
     /// this call appended: 0 at the end. At most 64 KiB may come before the delimiter; [`ReadUntil::limit`]
     /// changes that. What stands in `bytes` behind its last delimiter counts as the beginning, so the limit
-    /// also holds for a call that is made again.
+    /// also holds for a call that is made again; each call looks through that beginning once.
     ///
     /// # Cancel safety
     /// Safe: what was taken stands in `bytes`, and a call with the same `bytes` goes on behind it. (Only
@@ -302,6 +302,7 @@ impl<'a, R: AsyncBufRead + Unpin + ?Sized> Future for FillBuf<'a, R> {
         let Some(shared) = reader.as_mut() else {
             panic!("FillBuf was polled again after it was ready");
         };
+        ready!(poll_spend(cx));
         let polled = caller.within(|| Pin::new(&mut **shared).poll_fill_buf(cx));
         let is_end = ready!(polled)?.is_empty();
         // What was shown borrows the reader for this poll only. It is still there, and the second look

@@ -30,6 +30,7 @@ pub use whole::{BufReadExact, BufReadLine, BufReadUntil};
 use super::forward::write_by;
 use super::limit::{LimitExceeded, find, window};
 use super::traits::{AsyncBufRead, AsyncRead, AsyncSeek, AsyncWrite, checked};
+use crate::task::budget::poll_spend;
 
 /// How much is read at once, in bytes: as in the standard library.
 const CAPACITY: usize = 8 * 1024;
@@ -200,6 +201,16 @@ impl<R: AsyncRead + Unpin> BufReader<R> {
         Poll::Ready(Ok(self.buffer().len()))
     }
 
+    /// Reads if nothing is there. What is there spends for itself: one read below may have brought enough
+    /// for thousands above.
+    #[inline]
+    fn poll_some(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.buffer().is_empty() {
+            return self.poll_available(cx, 1).map_ok(|_| ());
+        }
+        poll_spend(cx).map(Ok)
+    }
+
     /// Reads until `delimiter` is there, or the end; how many bytes that are.
     fn poll_until(
         &mut self,
@@ -244,7 +255,7 @@ impl<R: AsyncRead + Unpin> AsyncRead for BufReader<R> {
             return Pin::new(&mut this.inner).poll_read(cx, buf);
         }
         if !buf.is_empty() {
-            ready!(this.poll_available(cx, 1))?;
+            ready!(this.poll_some(cx))?;
         }
         let count = this.buffer().read(buf)?;
         this.advance(count);
@@ -264,7 +275,7 @@ impl<R: AsyncRead + Unpin> AsyncRead for BufReader<R> {
             return Pin::new(&mut this.inner).poll_read_vectored(cx, bufs);
         }
         if asked > 0 {
-            ready!(this.poll_available(cx, 1))?;
+            ready!(this.poll_some(cx))?;
         }
         let count = this.buffer().read_vectored(bufs)?;
         this.advance(count);

@@ -348,6 +348,21 @@ fn hz_b14_lines_that_lie_in_memory_let_others_run() {
         })
         .await;
         others_run_beside(async |reader| {
+            AsyncReadExt::read(reader, &mut [0; 1]).await.unwrap();
+        })
+        .await;
+        others_run_beside(async |reader| {
+            let mut one = [0; 1];
+            let mut bufs = [io::IoSliceMut::new(&mut one)];
+            reader.read_vectored(&mut bufs).await.unwrap();
+        })
+        .await;
+        others_run_beside(async |reader| {
+            reader.fill_buf().await.unwrap();
+            mainspring::io::AsyncBufRead::consume(Pin::new(reader), 1);
+        })
+        .await;
+        others_run_beside(async |reader| {
             lines(reader).next_line().await.unwrap();
         })
         .await;
