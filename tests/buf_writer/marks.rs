@@ -51,6 +51,8 @@ fn a_piece_as_long_as_the_high_mark_is_kept_above_what_the_low_one_allows() {
     finish(writer.write_all(&pattern(10))).unwrap();
     assert_eq!((writer.unsent(), keeper.inside().writes.len()), (14, 0));
     assert!(poll_once(writer.write_all(b"x")).is_pending());
+    // Not lost: a drop would say so.
+    assert_eq!(writer.into_parts().1.len(), 14);
 }
 
 /// Counts its wakes.
@@ -82,6 +84,7 @@ fn who_waits_for_room_is_woken_by_it() {
     }
     finish(writer.write_all(b"5")).unwrap();
     assert_eq!(keeper.inside().taken, b"123");
+    assert_eq!(writer.into_parts().1, b"45");
 }
 
 /// A large piece is not kept before some of it has gone, and then only its rest.
