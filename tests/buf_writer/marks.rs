@@ -55,6 +55,18 @@ fn a_piece_as_long_as_the_high_mark_is_kept_above_what_the_low_one_allows() {
     assert_eq!(writer.into_parts().1.len(), 14);
 }
 
+/// It is kept for those behind it, even where the writer below would take it at once.
+#[test]
+fn a_small_piece_that_found_no_room_is_kept_once_there_is_room() {
+    let (gate, keeper) = gate();
+    let mut writer = BufWriter::with_marks(4, 10, gate);
+    finish(writer.write_all(&pattern(10))).unwrap();
+    keeper.allow(usize::MAX);
+    finish(writer.write_all(b"x")).unwrap();
+    assert_eq!(keeper.inside().writes, [10]);
+    assert_eq!(writer.into_parts().1, b"x");
+}
+
 /// Counts its wakes.
 #[derive(Default)]
 struct Bell(AtomicU32);

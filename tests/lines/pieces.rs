@@ -267,3 +267,14 @@ fn a_search_for_another_delimiter_begins_anew() {
     assert_eq!(finish(ours.read_until(b'b', &mut bytes)).unwrap(), 1);
     assert_eq!(bytes, b"ab;c\nd");
 }
+
+/// What fits into a `String` of a line that is not complete: all but the character that is cut.
+#[test]
+fn an_error_within_a_character_leaves_all_before_it_in_the_line() {
+    let mut ours = reader("aé\n".as_bytes(), Vec::new(), 2);
+    let mut line = String::new();
+    let error = finish(AsyncBufReadExt::read_line(&mut ours, &mut line).limit(2));
+    assert_eq!(exceeded(error).limit, 2);
+    assert_eq!(line, "a");
+    assert_eq!(ours.buffer(), b"\xa9\n");
+}
