@@ -18,6 +18,7 @@ mod duplex;
 mod ends;
 pub(crate) mod forward;
 mod incomplete;
+mod inspect;
 mod join;
 mod limit;
 mod lines;
@@ -46,6 +47,7 @@ pub use copy::{Copy, CopyBidirectional, CopyBuf, copy, copy_bidirectional, copy_
 pub use duplex::{DuplexStream, SimplexReader, SimplexWriter, duplex, simplex};
 pub use ends::{Empty, Repeat, Sink, empty, repeat, sink};
 pub use incomplete::Incomplete;
+pub use inspect::{Inspect, InspectWrites};
 pub use join::{Join, join};
 pub use limit::{LINE_LIMIT, LimitExceeded};
 pub use lines::{Lines, NextLine, NextPiece, SkipPiece, Split};

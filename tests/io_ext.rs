@@ -7,6 +7,8 @@ mod rig;
 
 #[path = "io/buffers.rs"]
 mod buffers;
+#[path = "io/inspect.rs"]
+mod inspect;
 #[path = "io/read.rs"]
 mod read;
 #[path = "io/slow.rs"]

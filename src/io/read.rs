@@ -2,7 +2,7 @@
 //!
 //! *Model.* Each future borrows its reader, polls it on behalf of the line that made it (`Caller`), and
 //! checks the count that the reader claims. What has a story of its own stands beside this file:
-//! `read_exact`, `read_to_end`, `numbers`, `take`, `chain`.
+//! `read_exact`, `read_to_end`, `numbers`, `take`, `chain`, `inspect`.
 
 use std::future::Future;
 use std::io::{self, IoSliceMut};
@@ -11,6 +11,7 @@ use std::task::{Context, Poll, ready};
 
 use super::caller::Caller;
 use super::chain::Chain;
+use super::inspect::Inspect;
 use super::numbers::{ReadNumber, read_numbers};
 use super::read_exact::{ReadCursor, ReadExact, ReadExactBuf};
 use super::read_to_end::{ReadToEnd, ReadToString};
@@ -231,6 +232,26 @@ pub trait AsyncReadExt: AsyncRead {
         Self: Sized,
     {
         Chain::new(self, next)
+    }
+
+    /// A reader that shows `inspect` what is read, each byte once: for a trace, a count, a checksum. What can
+    /// be written to as well still can.
+    ///
+    /// ```
+    /// use mainspring::io::AsyncReadExt;
+    /// # mainspring::run(async {
+    /// let (mut sum, mut text) = (0, String::new());
+    /// let body: &[u8] = b"tick tock";
+    /// let mut reader = body.inspect(|bytes| sum += bytes.iter().map(|byte| u32::from(*byte)).sum::<u32>());
+    /// reader.read_to_string(&mut text).await.unwrap();
+    /// assert_eq!((text.as_str(), sum), ("tick tock", 892));
+    /// # }).unwrap();
+    /// ```
+    fn inspect<F: FnMut(&[u8])>(self, inspect: F) -> Inspect<Self, F>
+    where
+        Self: Sized,
+    {
+        Inspect::new(self, inspect)
     }
 
     read_numbers! {

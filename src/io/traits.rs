@@ -101,7 +101,7 @@ pub trait AsyncWrite {
 /// Bytes can be looked at before they are taken.
 pub trait AsyncBufRead: AsyncRead {
     /// The bytes that are there, at least one; none at the end of the stream. They stay until
-    /// [`AsyncBufRead::consume`] takes them.
+    /// [`AsyncBufRead::consume`] takes them: until then another look is answered at once.
     ///
     /// # Errors
     /// Those of the stream.

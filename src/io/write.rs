@@ -11,6 +11,7 @@ use std::task::{Context, Poll, ready};
 
 use super::buf::{Buf, total};
 use super::caller::Caller;
+use super::inspect::InspectWrites;
 use super::numbers::{WriteNumber, write_numbers};
 use super::traits::{AsyncWrite, checked};
 use super::write_all::{WriteAll, WriteAllBuf, WriteAllVectored};
@@ -233,6 +234,30 @@ pub trait AsyncWriteExt: AsyncWrite {
             writer: self,
             caller: Caller::here(),
         }
+    }
+
+    /// A writer that shows `inspect` what the writer took, each byte once. What can be read from as well still
+    /// can, so that both ways of a connection can be seen.
+    ///
+    /// ```
+    /// use mainspring::io::{AsyncReadExt, AsyncWriteExt};
+    /// # mainspring::run(async {
+    /// let (near, mut far) = mainspring::net::UnixStream::pair()?;
+    /// let mut sent = 0;
+    /// let near = near.inspect(|bytes| println!("< {}", bytes.escape_ascii()));
+    /// let mut near = near.inspect_writes(|bytes| sent += bytes.len());
+    /// near.write_all(b"tick").await?;
+    /// far.write_all(b"tock").await?;
+    /// near.read_exact(&mut [0; 4]).await?;
+    /// assert_eq!(sent, 4);
+    /// # std::io::Result::Ok(())
+    /// # }).unwrap().unwrap();
+    /// ```
+    fn inspect_writes<F: FnMut(&[u8])>(self, inspect: F) -> InspectWrites<Self, F>
+    where
+        Self: Sized,
+    {
+        InspectWrites::new(self, inspect)
     }
 
     write_numbers! {
