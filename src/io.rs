@@ -7,6 +7,7 @@
 //! with the kernel before that.
 
 mod async_fd;
+mod blocking;
 mod buf;
 mod buf_read;
 mod buf_reader;
@@ -37,6 +38,7 @@ mod write_all;
 
 pub(crate) use crate::task::caller;
 pub use async_fd::{AsyncFd, FdReady, WithFd};
+pub use blocking::Blocking;
 pub use buf::Buf;
 pub use buf_read::{AsyncBufReadExt, FillBuf, ReadLine, ReadUntil, SkipUntil};
 pub use buf_reader::{BufReadExact, BufReadLine, BufReadNumber, BufReadUntil, BufReader, Number};
