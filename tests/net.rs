@@ -16,6 +16,8 @@ mod halves;
 mod relay;
 #[path = "net/unix.rs"]
 mod unix;
+#[path = "net/volume.rs"]
+mod volume;
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr};

@@ -179,6 +179,14 @@ pub(crate) async fn turns(turns: u32) {
     }
 }
 
+/// How much, or how often: `usual`, or as `make soak` wants it.
+pub(crate) fn soak(usual: usize, long: usize) -> usize {
+    match std::env::var_os("MAINSPRING_SOAK") {
+        Some(_) => long,
+        None => usual,
+    }
+}
+
 /// Bytes that differ from their neighbours.
 pub(crate) fn pattern(len: usize) -> Vec<u8> {
     (0..len).map(|index| (index % 251) as u8).collect()
