@@ -7,6 +7,7 @@
 mod accept;
 mod close;
 mod connect;
+mod pooled;
 mod socket;
 mod split;
 mod stream;
@@ -18,6 +19,7 @@ mod unix;
 
 pub use accept::{Accept, Incoming, Listener};
 pub use close::{CloseEnd, CloseGracefully};
+pub use pooled::ReadPooled;
 pub use split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, StreamSocket, WriteHalf};
 pub use tcp::{Connect, TcpListener, TcpStream};
 pub use transfer::{Peek, Read, ReadVectored, StreamReady, Write, WriteAll, WriteVectored};

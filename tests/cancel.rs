@@ -53,6 +53,8 @@ mod ends;
 mod io;
 #[path = "cancel/net.rs"]
 mod net;
+#[path = "cancel/pool.rs"]
+mod pool;
 #[path = "cancel/read.rs"]
 mod read;
 #[path = "cancel/seek.rs"]

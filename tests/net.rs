@@ -12,6 +12,8 @@ mod ends;
 mod flood;
 #[path = "net/halves.rs"]
 mod halves;
+#[path = "net/pool.rs"]
+mod pool;
 #[path = "net/relay.rs"]
 mod relay;
 #[path = "net/unix.rs"]

@@ -50,6 +50,39 @@ macro_rules! read_methods {
             ReadVectored::new(self.wait_to_read(Location::caller()), bufs)
         }
 
+        /// Reads some bytes into a buffer of `pool`, and returns it with them; without any it is the end.
+        /// While there is nothing to read it holds no buffer, so many idle streams need none. When all
+        /// buffers are out, streams that have something stand in the pool's line.
+        ///
+        /// # Cancel safety
+        /// Loses its place in line, if it stood in the pool's: the buffer that was handed over goes to the
+        /// next. Bytes are taken only in the poll that returns them.
+        ///
+        /// # Errors
+        /// As for `read`.
+        ///
+        /// ```
+        /// # mainspring::run(async {
+        /// use mainspring::io::BufferPool;
+        /// use mainspring::net::UnixStream;
+        /// let pool = BufferPool::new(2, 4096);
+        /// let (near, far) = UnixStream::pair()?;
+        /// far.write_all(b"tick").await?;
+        /// assert_eq!(&*near.read_pooled(&pool).await?, b"tick");
+        /// drop(far);
+        /// assert!(near.read_pooled(&pool).await?.is_empty());
+        /// # std::io::Result::Ok(())
+        /// # }).unwrap().unwrap();
+        /// ```
+        #[track_caller]
+        pub fn read_pooled<'a>(
+            &'a self,
+            pool: &'a crate::io::BufferPool,
+        ) -> crate::net::ReadPooled<'a> {
+            let here = Location::caller();
+            crate::net::ReadPooled::new(self.wait_to_read(here), pool, here)
+        }
+
         /// As `read`, but the bytes stay where they are: the next read gets them again.
         ///
         /// # Cancel safety

@@ -85,9 +85,14 @@ impl<'a, W: Way> Wait<'a, W> {
             .poll_with(self.way.direction(), node, cx, operation)
     }
 
+    #[inline]
+    pub(super) fn socket(&self) -> &'a Socket {
+        self.socket
+    }
+
     /// As [`Wait::poll_with`], for an operation that moves bytes.
     #[inline]
-    fn poll_move(
+    pub(super) fn poll_move(
         self: Pin<&Self>,
         cx: &Context<'_>,
         operation: impl FnMut(&Fd) -> io::Result<Moved>,

@@ -89,6 +89,8 @@ pub(crate) enum Kind {
     MemoryRead,
     /// A stream in memory to have room.
     MemoryWrite,
+    /// A buffer of a pool to be free.
+    Buffer,
     /// The selector to be asked once more.
     SelectorTurn,
     /// Nothing: marks a place in a queue while it is walked.
@@ -497,6 +499,7 @@ impl fmt::Display for Waiter {
             Kind::Priority => write!(f, "exceptional data on descriptor {word}")?,
             Kind::MemoryRead => write!(f, "bytes in a stream in memory")?,
             Kind::MemoryWrite => write!(f, "room in a stream in memory")?,
+            Kind::Buffer => write!(f, "a free buffer of a pool")?,
             Kind::SelectorTurn => write!(f, "the next turn of the selector")?,
             Kind::Marker => write!(f, "nothing")?,
         }

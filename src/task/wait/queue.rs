@@ -164,10 +164,6 @@ impl<T> WaitQueue<T> {
     }
 
     /// Hands `value` to whoever waits longest and wakes it; gives it back if nobody waits.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "for the primitives that come next")
-    )]
     pub(crate) fn give(&self, value: T) -> Result<(), T> {
         match self.pop() {
             Some(node) => {
