@@ -996,7 +996,7 @@ fn p22_a_joiner_that_has_gone_hides_no_unknown_waker() {
         let other = Runtime::new().unwrap();
         let join_once = poll_fn(|cx| Poll::Ready(Pin::new(&mut joined).poll(cx).is_pending()));
         if joins_from_another_loop {
-            drop(other.spawn(async move { joined.await }));
+            drop(other.spawn(joined));
             other.tick().unwrap();
         } else {
             assert!(runtime.block_on(join_once).unwrap());
