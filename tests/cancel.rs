@@ -55,6 +55,8 @@ mod io;
 mod net;
 #[path = "cancel/pool.rs"]
 mod pool;
+#[path = "cancel/protocol.rs"]
+mod protocol;
 #[path = "cancel/read.rs"]
 mod read;
 #[path = "cancel/seek.rs"]

@@ -14,6 +14,8 @@ mod flood;
 mod halves;
 #[path = "net/pool.rs"]
 mod pool;
+#[path = "net/protocol.rs"]
+mod protocol;
 #[path = "net/relay.rs"]
 mod relay;
 #[path = "net/unix.rs"]

@@ -91,6 +91,8 @@ pub(crate) enum Kind {
     MemoryWrite,
     /// A buffer of a pool to be free.
     Buffer,
+    /// Somebody to ask a connection for something.
+    Transport,
     /// The selector to be asked once more.
     SelectorTurn,
     /// Nothing: marks a place in a queue while it is walked.
@@ -500,6 +502,7 @@ impl fmt::Display for Waiter {
             Kind::MemoryRead => write!(f, "bytes in a stream in memory")?,
             Kind::MemoryWrite => write!(f, "room in a stream in memory")?,
             Kind::Buffer => write!(f, "a free buffer of a pool")?,
+            Kind::Transport => write!(f, "somebody to call its transport")?,
             Kind::SelectorTurn => write!(f, "the next turn of the selector")?,
             Kind::Marker => write!(f, "nothing")?,
         }
