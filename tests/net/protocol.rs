@@ -1,10 +1,10 @@
 //! Connections by callbacks: their order, the marks, and each way to the end.
 
 use std::cell::RefCell;
-use std::io::{self, ErrorKind};
+use std::io::{Error, ErrorKind, Result};
 use std::rc::Rc;
 
-use mainspring::io::{AsyncReadExt as _, Protocol, Transport, serve};
+use mainspring::io::{self, AsyncReadExt as _, Protocol, Transport, serve};
 use mainspring::net::UnixStream;
 use mainspring::spawn;
 use mainspring::time::timeout;
@@ -16,6 +16,8 @@ on_both! {
     callbacks_come_in_order_and_the_loss_is_last,
     who_keeps_the_connection_after_the_end_can_write,
     the_marks_pause_and_resume_once_and_every_byte_arrives,
+    a_paused_protocol_resumes_at_the_low_mark_and_not_before,
+    what_a_callback_asks_for_last_is_done,
     a_close_sends_what_was_written_and_an_abort_does_not,
     a_reset_is_the_reason_of_the_loss,
     a_paused_connection_reads_nothing_until_it_is_resumed,
@@ -66,7 +68,7 @@ impl<M: FnMut(&Transport), D: FnMut(&Transport, &[u8])> Protocol for Noting<M, D
         self.keeps
     }
 
-    fn connection_lost(&mut self, error: Option<&io::Error>) {
+    fn connection_lost(&mut self, error: Option<&Error>) {
         self.log.note(match error {
             Some(error) => format!("lost: {:?}", error.kind()),
             None => "lost".into(),
@@ -83,7 +85,7 @@ impl<M: FnMut(&Transport), D: FnMut(&Transport, &[u8])> Protocol for Noting<M, D
 }
 
 /// All that comes until the end.
-async fn read_all(mut stream: &UnixStream) -> io::Result<Vec<u8>> {
+async fn read_all(mut stream: &UnixStream) -> Result<Vec<u8>> {
     let mut all = Vec::new();
     stream.read_to_end(&mut all).await?;
     Ok(all)
@@ -174,6 +176,55 @@ fn the_marks_pause_and_resume_once_and_every_byte_arrives(on: On) {
         drop(far);
         timeout(NEVER, server).await.unwrap().unwrap();
         log.is(&["made", "pause", "resume", "eof", "lost"]);
+    });
+}
+
+fn a_paused_protocol_resumes_at_the_low_mark_and_not_before(on: On) {
+    on.sim(async {
+        let log = Log::default();
+        let (near, mut far) = io::duplex(10);
+        let write = |transport: &Transport| {
+            transport.set_water_marks(4, 8);
+            transport.write(&[b'x'; 20]);
+        };
+        let server = spawn(serve(near, noting(&log, write, |_, _| ())));
+        turns(3).await;
+        log.is(&["made", "pause"]);
+        far.read(&mut [0; 5]).await.unwrap();
+        turns(3).await;
+        log.is(&["made", "pause"]);
+        far.read(&mut [0; 1]).await.unwrap();
+        turns(3).await;
+        log.is(&["made", "pause", "resume"]);
+        server.abort();
+    });
+}
+
+/// Gives up when it is told to pause.
+struct Impatient;
+
+impl Protocol for Impatient {
+    fn connection_made(&mut self, transport: &Transport) {
+        transport.set_water_marks(0, 0);
+        transport.write(b"tick-tock");
+    }
+
+    fn data_received(&mut self, _: &Transport, _: &[u8]) {}
+
+    fn pause_writing(&mut self, transport: &Transport) {
+        transport.abort();
+    }
+}
+
+fn what_a_callback_asks_for_last_is_done(on: On) {
+    on.sim(async {
+        let (near, mut far) = io::duplex(4);
+        let server = spawn(serve(near, Impatient));
+        turns(3).await;
+        assert!(server.is_finished(), "nobody else wakes it");
+        let mut buf = [0; 8];
+        assert_eq!(far.read(&mut buf).await.unwrap(), 4);
+        assert_eq!(far.read(&mut buf).await.unwrap(), 0);
     });
 }
 
