@@ -235,6 +235,10 @@ impl<W: AsyncWrite + Unpin> AsyncWrite for BufWriter<W> {
         let this = self.get_mut();
         let lengths = bufs.iter().map(|buf| buf.len());
         let count = lengths.fold(0, usize::saturating_add);
+        // hz_d09: nothing needs no room.
+        if count == 0 {
+            return Poll::Ready(Ok(0));
+        }
         if count <= this.high && !this.unsent.has_failed {
             ready!(this.poll_room(cx, count, &[]))?;
             bufs.iter().for_each(|buf| this.unsent.keep(buf));

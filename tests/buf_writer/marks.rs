@@ -1,7 +1,9 @@
 //! The marks: when a piece waits, when it is taken, and that it is taken as a whole.
 
 use std::cell::Cell;
+use std::future::poll_fn;
 use std::io::{Cursor, ErrorKind, IoSlice, SeekFrom};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -369,6 +371,22 @@ fn nothing_is_written_without_a_word_below() {
     keeper.fail(None);
     finish(writer.flush()).unwrap();
     assert!(keeper.inside().taken.is_empty());
+}
+
+/// Asked directly: the methods answer for it.
+#[test]
+fn hz_d09_nothing_is_written_at_once_while_others_wait_for_room() {
+    use mainspring::io::AsyncWrite as _;
+    let (gate, _keeper) = gate();
+    let mut writer = BufWriter::with_marks(1, 4, gate);
+    finish(writer.write_all(b"1234")).unwrap();
+    assert!(poll_once(writer.write_all(b"5")).is_pending());
+    let empty = [IoSlice::new(b""), IoSlice::new(b"")];
+    let vectored = poll_fn(|cx| Pin::new(&mut writer).poll_write_vectored(cx, &empty));
+    assert!(matches!(poll_once(vectored), Poll::Ready(Ok(0))));
+    let plain = poll_fn(|cx| Pin::new(&mut writer).poll_write(cx, b""));
+    assert!(matches!(poll_once(plain), Poll::Ready(Ok(0))));
+    assert_eq!(writer.into_parts().1, b"1234");
 }
 
 #[test]
