@@ -43,7 +43,7 @@ pub use async_fd::{AsyncFd, FdReady, WithFd};
 pub use blocking::Blocking;
 pub use buf::Buf;
 pub use buf_read::{AsyncBufReadExt, FillBuf, ReadLine, ReadUntil, SkipUntil};
-pub use buf_reader::{BufReadExact, BufReadLine, BufReadNumber, BufReadUntil, BufReader, Number};
+pub use buf_reader::{BufReadExact, BufReadLine, BufReadNumber, BufReadUntil, BufReader};
 pub use buf_stream::BufStream;
 pub use buf_writer::{BufWriteAll, BufWriter};
 pub(crate) use buffer_pool::Line;

@@ -24,7 +24,7 @@ use std::io::{self, IoSliceMut, Read as _, SeekFrom};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-pub use number::{BufReadNumber, Number};
+pub use number::BufReadNumber;
 pub use whole::{BufReadExact, BufReadLine, BufReadUntil};
 
 use super::forward::write_by;

@@ -42,6 +42,8 @@ pub(super) struct Vtable {
     pub(super) layout: Layout,
     /// Where the stage is in the block; it depends on the alignment of future and output.
     pub(super) stage_offset: usize,
+    // SAFETY of a call: the task is of this vtable's type, on its loop's thread, and its stage holds (RAW-3)
+    // the future for the first two, the output for the third.
     pub(super) poll: unsafe fn(TaskRef, &mut Context<'_>) -> Polled,
     pub(super) drop_future: unsafe fn(TaskRef) -> Result<(), Payload>,
     pub(super) discard_output: unsafe fn(TaskRef),

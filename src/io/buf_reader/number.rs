@@ -2,7 +2,6 @@
 
 use std::future::Future;
 use std::io;
-use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -12,42 +11,8 @@ use super::BufReader;
 use crate::task::budget::poll_spend;
 use crate::task::caller::Caller;
 
-mod sealed {
-    /// What a number is made of.
-    pub trait Bytes: Sized {
-        const LEN: usize;
-        fn from_be(bytes: &[u8]) -> Self;
-        fn from_le(bytes: &[u8]) -> Self;
-    }
-}
-
-/// A number type of the language.
-pub trait Number: sealed::Bytes {}
-
 macro_rules! numbers {
     ($($number:ident: $be:ident $($le:ident)?,)*) => {
-        $(
-            impl sealed::Bytes for $number {
-                const LEN: usize = size_of::<$number>();
-
-                #[inline]
-                fn from_be(bytes: &[u8]) -> $number {
-                    let mut array = [0; size_of::<$number>()];
-                    array.copy_from_slice(bytes);
-                    $number::from_be_bytes(array)
-                }
-
-                #[inline]
-                fn from_le(bytes: &[u8]) -> $number {
-                    let mut array = [0; size_of::<$number>()];
-                    array.copy_from_slice(bytes);
-                    $number::from_le_bytes(array)
-                }
-            }
-
-            impl Number for $number {}
-        )*
-
         /// Numbers. All are taken as [`BufReader::read_exact`] takes bytes: only when all of their bytes
         /// are there.
         impl<R: AsyncRead + Unpin> BufReader<R> {
@@ -58,8 +23,8 @@ macro_rules! numbers {
                 /// # Errors
                 /// As [`BufReader::read_exact`].
                 #[track_caller]
-                pub fn $be(&mut self) -> BufReadNumber<'_, R, $number> {
-                    BufReadNumber::new(self, false, Caller::here())
+                pub fn $be(&mut self) -> BufReadNumber<'_, R, $number, { size_of::<$number>() }> {
+                    BufReadNumber::new(self, $number::from_be_bytes, Caller::here())
                 }
 
                 $(
@@ -69,8 +34,8 @@ macro_rules! numbers {
                     /// # Errors
                     /// As [`BufReader::read_exact`].
                     #[track_caller]
-                    pub fn $le(&mut self) -> BufReadNumber<'_, R, $number> {
-                        BufReadNumber::new(self, true, Caller::here())
+                    pub fn $le(&mut self) -> BufReadNumber<'_, R, $number, { size_of::<$number>() }> {
+                        BufReadNumber::new(self, $number::from_le_bytes, Caller::here())
                     }
                 )?
             )*
@@ -108,25 +73,23 @@ numbers! {
 /// ```
 #[derive(Debug)]
 #[must_use = "futures do nothing unless you `.await` or poll them"]
-pub struct BufReadNumber<'a, R, N> {
+pub struct BufReadNumber<'a, R, N, const LEN: usize> {
     reader: &'a mut BufReader<R>,
-    is_little: bool,
+    decode: fn([u8; LEN]) -> N,
     caller: Caller,
-    number: PhantomData<fn() -> N>,
 }
 
-impl<'a, R, N> BufReadNumber<'a, R, N> {
-    fn new(reader: &'a mut BufReader<R>, is_little: bool, caller: Caller) -> Self {
+impl<'a, R, N, const LEN: usize> BufReadNumber<'a, R, N, LEN> {
+    fn new(reader: &'a mut BufReader<R>, decode: fn([u8; LEN]) -> N, caller: Caller) -> Self {
         BufReadNumber {
             reader,
-            is_little,
+            decode,
             caller,
-            number: PhantomData,
         }
     }
 }
 
-impl<R: AsyncRead + Unpin, N: Number> Future for BufReadNumber<'_, R, N> {
+impl<R: AsyncRead + Unpin, N, const LEN: usize> Future for BufReadNumber<'_, R, N, LEN> {
     type Output = io::Result<N>;
 
     #[inline]
@@ -134,18 +97,12 @@ impl<R: AsyncRead + Unpin, N: Number> Future for BufReadNumber<'_, R, N> {
         let this = self.get_mut();
         ready!(poll_spend(cx));
         let reader = &mut *this.reader;
-        let expected = N::LEN;
-        let partial = ready!(this.caller.within(|| reader.poll_available(cx, expected)))?;
-        if partial < expected {
-            return Poll::Ready(Err(Incomplete::read(partial, expected)));
-        }
-        let bytes = &reader.buffer()[..expected];
-        let number = if this.is_little {
-            N::from_le(bytes)
-        } else {
-            N::from_be(bytes)
+        let partial = ready!(this.caller.within(|| reader.poll_available(cx, LEN)))?;
+        let Some(bytes) = reader.buffer().first_chunk() else {
+            return Poll::Ready(Err(Incomplete::read(partial, LEN)));
         };
-        reader.advance(expected);
+        let number = (this.decode)(*bytes);
+        reader.advance(LEN);
         Poll::Ready(Ok(number))
     }
 }
