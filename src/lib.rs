@@ -48,10 +48,52 @@ pub mod sim;
 mod slab;
 mod spawn;
 pub mod stream;
-mod task;
 pub mod time;
 mod timers;
 mod wheel;
+
+/// Tasks: spawned, named, awaited, aborted.
+///
+/// What stands here stands in the crate's root as well, where it is short to name.
+pub mod task {
+    // Layer 2, whose files are read in this order: the life of a task, its block, its memory; how it gets
+    // to run; how it waits, and for what; how it is awaited; what they all share. `docs/architecture.md`
+    // has the picture of who holds what.
+    pub(crate) mod state;
+
+    pub(crate) mod marks;
+
+    pub(crate) mod raw;
+    pub(crate) mod stage;
+
+    pub(crate) mod block;
+    pub(crate) mod count;
+
+    pub(crate) mod inbox;
+    pub(crate) mod queue;
+    pub(crate) mod waker;
+
+    pub(crate) mod budget;
+    pub(crate) mod caller;
+    pub(crate) mod resource;
+    pub(crate) mod wait;
+
+    pub(crate) mod join;
+    mod joined;
+
+    pub(crate) mod core;
+    pub(crate) mod failure;
+    pub(crate) mod record;
+
+    #[cfg(all(test, mainspring_loom))]
+    mod models;
+
+    // And its face: what tasks are to users, from this layer and from those above.
+    pub use crate::spawn::{
+        TaskBuilder, YieldNow, YieldToIo, current_task_id, spawn, yield_now, yield_to_io,
+    };
+    pub use join::{AbortOnDrop, JoinError, JoinHandle, TaskId};
+}
 
 pub use event_loop::TickStats;
 pub use handle::{Closed, Handle, RemoteJoin};

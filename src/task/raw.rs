@@ -7,7 +7,7 @@
 //! *Model.* One allocation. What a switch or a finish touches is in the first 64 bytes.
 //!
 //! ```text
-//!    0 vtable      8 core       16 ready next   24 state, remote, class
+//!    0 vtable      8 core       16 ready next   24 state, remote, class, marks
 //!   28 count (local, shared)    36 polls        40 waits     48 owned prev, next
 //!   64 joiner (waker)           80 inbox next   88 id        96 record      120 future | output | panic
 //! ```
@@ -48,6 +48,7 @@ use super::block::{self, SizeClass};
 use super::core::{BUDGET, Core};
 use super::count::{BiasedCount, OnRelease};
 use super::failure::{self, Payload};
+use super::marks::Marks;
 use super::record::{Record, SpawnMeta};
 use super::stage::{Block, Polled, Vtable, VtableOf};
 use super::state::{AfterPoll, Ending, OnDone, OnRun, OnWake, Remote, State};
@@ -65,6 +66,7 @@ pub(crate) struct Header {
     pub(crate) state: State,
     pub(crate) remote: Remote,
     class: SizeClass,
+    pub(crate) marks: Marks,
     pub(crate) count: BiasedCount,
     /// Part of the record, here because there is room and each poll counts; single writer.
     polls: AtomicU32,
@@ -195,6 +197,7 @@ impl TaskRef {
             state,
             remote,
             class,
+            marks: Marks::new(),
             count: BiasedCount::new(references),
             polls: AtomicU32::new(0),
             waits: Chain::new(),

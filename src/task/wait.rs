@@ -44,13 +44,14 @@
 //! trip against 669, and nobody could tell what a task waits for.
 #![expect(unsafe_code, reason = "intrusive nodes and bare task pointers")]
 
+mod kind;
 mod queue;
 mod ring;
 #[cfg(all(test, not(mainspring_loom)))]
 mod tests;
 
 use std::cell::UnsafeCell;
-use std::fmt::{self, Write};
+use std::fmt::Write;
 use std::marker::PhantomPinned;
 use std::mem::{MaybeUninit, offset_of};
 use std::panic::Location;
@@ -66,46 +67,9 @@ use crate::list::{Chain, ChainLinks, Chained, Linked, Links, Ring};
 use crate::shim::Cell;
 use crate::wheel::{Timed, Wheel};
 
+pub(crate) use kind::Kind;
 pub(crate) use queue::{WaitNode, WaitQueue};
 pub(crate) use ring::{TimerRings, WaitRing};
-
-/// What a node waits for; with its word (a descriptor, a deadline, an address) the whole reason.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// A span of time that begins at the next turn; the word is its length in nanoseconds. The most
-    /// frequent kind stands first: a new node's state is then all zeros.
-    Delay,
-    /// A point in time; the word is the deadline in nanoseconds.
-    Timer,
-    /// A timer whose loop is gone.
-    Orphan,
-    /// A source to become readable; the word is the descriptor.
-    Read,
-    /// A source to become writable; the word is the descriptor.
-    Write,
-    /// A source to have exceptional data; the word is the descriptor.
-    Priority,
-    /// A stream in memory to hold something.
-    MemoryRead,
-    /// A stream in memory to have room.
-    MemoryWrite,
-    /// A buffer of a pool to be free.
-    Buffer,
-    /// Somebody to ask a connection for something.
-    Transport,
-    /// The selector to be asked once more.
-    SelectorTurn,
-    /// Nothing: marks a place in a queue while it is walked.
-    Marker,
-}
-
-impl Kind {
-    /// The kind of a timer: a span, or a point.
-    #[inline]
-    fn of_timer(is_delay: bool) -> Kind {
-        if is_delay { Kind::Delay } else { Kind::Timer }
-    }
-}
 
 /// Where a node stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -485,35 +449,6 @@ impl Waiter {
             let wait = unsafe { node.as_ref() };
             let _ = write!(text, "\n    waits for {wait}");
         }
-    }
-}
-
-impl fmt::Display for Waiter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let word = if self.is_new() { 0 } else { self.word() };
-        match self.kind.get() {
-            Kind::Orphan => write!(f, "a timer whose loop is gone")?,
-            Kind::Timer | Kind::Delay if word == u64::MAX => write!(f, "a timer that never fires")?,
-            Kind::Delay => write!(f, "a delay of {word} ns, from the next turn on")?,
-            Kind::Timer => write!(f, "a timer due at {word} ns")?,
-            Kind::Read => write!(f, "descriptor {word} to become readable")?,
-            Kind::Write => write!(f, "descriptor {word} to become writable")?,
-            Kind::Priority => write!(f, "exceptional data on descriptor {word}")?,
-            Kind::MemoryRead => write!(f, "bytes in a stream in memory")?,
-            Kind::MemoryWrite => write!(f, "room in a stream in memory")?,
-            Kind::Buffer => write!(f, "a free buffer of a pool")?,
-            Kind::Transport => write!(f, "somebody to call its transport")?,
-            Kind::SelectorTurn => write!(f, "the next turn of the selector")?,
-            Kind::Marker => write!(f, "nothing")?,
-        }
-        #[cfg(feature = "inspect")]
-        write!(
-            f,
-            ", at {}, since tick {}",
-            self.location.get(),
-            self.since.get()
-        )?;
-        Ok(())
     }
 }
 

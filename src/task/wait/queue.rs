@@ -28,7 +28,7 @@ use std::pin::{Pin, pin};
 use std::ptr::{self, NonNull};
 use std::task::{Context, Poll};
 
-use super::{Core, Kind, Place, Waiter, forgotten_cancel};
+use super::{Core, Kind, Place, TaskRef, Waiter, forgotten_cancel};
 use crate::list::{Linked, Queue};
 use crate::shim::Cell;
 
@@ -86,6 +86,15 @@ impl<T> WaitQueue<T> {
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// The id of the task that waits longest, if it is a task of ours.
+    #[allow(dead_code, reason = "its users land next")]
+    pub(crate) fn first_task(&self) -> Option<u64> {
+        let node = self.0.first()?;
+        // SAFETY: WAIT-4, a linked node lives.
+        let node = unsafe { node.as_ref() };
+        node.waiter.bare_task().map(TaskRef::id)
     }
 
     /// `Ready` with what was handed to `node`; else it waits, at the back if it did not before, and

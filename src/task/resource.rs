@@ -1,0 +1,185 @@
+//! `Tag`: by what name people know a primitive, where it was made, and who could let its waiters go on.
+//!
+//! *Role.* A lock, a channel, a gate has a tag; whoever waits for it puts the tag's number into its wait
+//! node, and the inspector finds number, line and peer by it.
+//!
+//! *Model.* A tag costs a primitive nothing until somebody waits. Then it enters a table of this thread by
+//! a number, and leaves it when the primitive is dropped. A number is never used twice, so a node that
+//! was forgotten names nobody's lock rather than a stranger's.
+//!
+//! *Cost.* One allocation at a primitive's first wait. Nothing without the feature `inspect`.
+//!
+//! *Why not its address.* A primitive may move while the node of a forgotten future still names it.
+
+use std::fmt;
+
+/// What a task is to a primitive that others wait for.
+#[allow(dead_code, reason = "its users land next")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Peer {
+    /// Nobody is known.
+    Nobody,
+    /// Holds it: who waits goes on when this task lets go.
+    Holder(u64),
+    /// Was the last at the other end: who waits may go on when it comes again.
+    LastSeen(u64),
+}
+
+#[allow(unused_imports, reason = "its users land next")]
+pub(crate) use imp::Tag;
+#[cfg(feature = "inspect")]
+pub(crate) use imp::find;
+
+/// A primitive by its number, for people.
+pub(crate) struct Named {
+    pub(crate) what: &'static str,
+    pub(crate) number: u64,
+}
+
+#[cfg(feature = "inspect")]
+impl fmt::Display for Named {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(note) = find(self.number) else {
+            return write!(f, "{}", self.what);
+        };
+        write!(
+            f,
+            "{} {} (made at {})",
+            self.what, note.number, note.made_at
+        )?;
+        match note.peer.get() {
+            Peer::Nobody => Ok(()),
+            Peer::Holder(id) => write!(f, ", held by task {id}"),
+            Peer::LastSeen(id) => write!(f, ", last used by task {id}"),
+        }
+    }
+}
+
+#[cfg(not(feature = "inspect"))]
+impl fmt::Display for Named {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let _ = self.number;
+        f.write_str(self.what)
+    }
+}
+
+#[cfg(feature = "inspect")]
+mod imp {
+    use std::cell::{Cell, OnceCell, RefCell};
+    use std::collections::BTreeMap;
+    use std::panic::Location;
+    use std::rc::{Rc, Weak};
+
+    use super::Peer;
+
+    /// What the table says of a primitive.
+    #[allow(dead_code, reason = "its users land next")]
+    #[derive(Debug)]
+    pub(crate) struct Note {
+        pub(crate) number: u64,
+        pub(crate) made_at: &'static Location<'static>,
+        pub(crate) peer: Cell<Peer>,
+    }
+
+    /// A primitive's entry for the table, made when somebody first waits.
+    #[allow(dead_code, reason = "its users land next")]
+    #[derive(Debug)]
+    pub(crate) struct Tag {
+        made_at: &'static Location<'static>,
+        note: OnceCell<Rc<Note>>,
+    }
+
+    struct Table {
+        next: u64,
+        notes: BTreeMap<u64, Weak<Note>>,
+    }
+
+    thread_local! {
+        static TABLE: RefCell<Table> =
+            const { RefCell::new(Table { next: 1, notes: BTreeMap::new() }) };
+    }
+
+    #[allow(dead_code, reason = "its users land next")]
+    impl Tag {
+        #[inline]
+        pub(crate) const fn new(made_at: &'static Location<'static>) -> Tag {
+            Tag {
+                made_at,
+                note: OnceCell::new(),
+            }
+        }
+
+        /// The number to wait under. 0, which names nothing, where the thread is at its end.
+        pub(crate) fn number(&self) -> u64 {
+            if let Some(note) = self.note.get() {
+                return note.number;
+            }
+            let entered = TABLE.try_with(|table| {
+                let mut table = table.borrow_mut();
+                let number = table.next;
+                table.next += 1;
+                let note = Rc::new(Note {
+                    number,
+                    made_at: self.made_at,
+                    peer: Cell::new(Peer::Nobody),
+                });
+                table.notes.insert(number, Rc::downgrade(&note));
+                note
+            });
+            match entered {
+                Ok(note) => self.note.get_or_init(|| note).number,
+                Err(_) => 0,
+            }
+        }
+
+        /// Who could let the waiters go on, from now on. Nothing while nobody ever waited.
+        #[inline]
+        pub(crate) fn set_peer(&self, peer: Peer) {
+            if let Some(note) = self.note.get() {
+                note.peer.set(peer);
+            }
+        }
+    }
+
+    impl Drop for Tag {
+        fn drop(&mut self) {
+            if let Some(note) = self.note.get() {
+                let _ = TABLE.try_with(|table| table.borrow_mut().notes.remove(&note.number));
+            }
+        }
+    }
+
+    /// The primitive with this number, if it lives.
+    pub(crate) fn find(number: u64) -> Option<Rc<Note>> {
+        let found =
+            TABLE.try_with(|table| table.borrow().notes.get(&number).and_then(Weak::upgrade));
+        found.ok().flatten()
+    }
+}
+
+#[cfg(not(feature = "inspect"))]
+mod imp {
+    use std::panic::Location;
+
+    use super::Peer;
+
+    #[allow(dead_code, reason = "its users land next")]
+    #[derive(Debug)]
+    pub(crate) struct Tag;
+
+    #[allow(dead_code, reason = "its users land next")]
+    impl Tag {
+        #[inline]
+        pub(crate) const fn new(_made_at: &'static Location<'static>) -> Tag {
+            Tag
+        }
+
+        #[inline]
+        pub(crate) fn number(&self) -> u64 {
+            0
+        }
+
+        #[inline]
+        pub(crate) fn set_peer(&self, _peer: Peer) {}
+    }
+}
