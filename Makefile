@@ -13,11 +13,9 @@ HAS_NIGHTLY = RUSTUP_AUTO_INSTALL=0 cargo +nightly --version >/dev/null 2>&1
 PEERS_JSON = $(BUILT)/peers/peers.json
 UNSTABLE_CARGO = if $(HAS_NIGHTLY); then nightly=+nightly; else nightly=; export RUSTC_BOOTSTRAP=1; fi; cargo $$nightly
 
-.PHONY: help test test-native test-poll test-lean run hazards loom asan tsan miri targets msrv deps \
-	bench-smoke bench bench-callgrind fmt lint doc book soak ci
+.PHONY: help test test-native test-poll test-lean run hazards loom asan tsan fuzz miri targets msrv deps \
 	bench-smoke bench bench-callgrind bench-peers bench-peers-smoke bench-syscalls bench-start-up bench-plot \
-	fmt lint doc soak ci
-	bench-smoke bench bench-callgrind fuzz fmt lint doc soak ci
+	fmt lint doc book soak ci
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1|\2/p' Makefile | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
