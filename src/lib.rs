@@ -28,10 +28,11 @@
 //! | L2 tasks | `task`: block, state, waker, queues, wait nodes, join |
 //! | L3 drivers | `reactor` (sources), `timers` |
 //! | L4 the loop | `event_loop` (the tick), `context` (which loop is entered) |
-//! | L5 for users | [`Runtime`], [`Handle`], [`spawn()`], [`time`], [`io`], [`stream`], [`codec`], [`net`] |
+//! | L5 for users | [`Runtime`], [`Handle`], [`spawn()`], [`time`], [`io`], [`stream`], [`codec`], [`net`], [`channel`] |
 //!
 //! `docs/architecture.md` explains it; `docs/promises.md` says what users may rely on.
 
+pub mod channel;
 pub mod codec;
 mod context;
 mod event_loop;
