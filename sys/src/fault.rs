@@ -46,11 +46,13 @@ pub enum Call {
     Shutdown,
     /// `getsockopt`, `setsockopt`.
     SocketOption,
+    /// A thread of the pool, which `clone` makes.
+    ThreadStart,
 }
 
 /// How many kinds of call there are.
 #[cfg(feature = "sim")]
-const CALL_COUNT: usize = Call::SocketOption as usize + 1;
+const CALL_COUNT: usize = Call::ThreadStart as usize + 1;
 
 /// What happens instead of a call, or to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -31,8 +31,8 @@ pub(crate) const SRC: Layers = Layers {
         &["reactor", "timers", "pool"],
         &["event_loop", "context"],
         &[
-            "runtime", "handle", "spawn", "time", "scope", "join", "io", "net", "process",
-            "signal", "fs", "sync", "channel", "inspect", "sim", "stream", "codec",
+            "runtime", "handle", "spawn", "blocking", "time", "scope", "join", "io", "net",
+            "process", "signal", "fs", "sync", "channel", "inspect", "sim", "stream", "codec",
         ],
     ],
     arrows: &[
@@ -43,6 +43,7 @@ pub(crate) const SRC: Layers = Layers {
         ("runtime", "time"),
         ("runtime", "inspect"),
         ("spawn", "handle"),
+        ("blocking", "handle"),
         ("scope", "spawn"),
         ("scope", "join"),
         ("stream", "time"),
@@ -76,6 +77,7 @@ pub(crate) const SYS: Layers = Layers {
             "notify::user_event",
             "selector",
             "socket",
+            "thread",
             "pipe",
             "tty",
             "signal",
