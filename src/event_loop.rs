@@ -30,6 +30,7 @@ use std::time::Duration;
 use mainspring_sys::backend::Deadline;
 use mainspring_sys::{Clock, Instant};
 
+use crate::pool::Pool;
 use crate::reactor::Reactor;
 use crate::shim::bell;
 use crate::task::core::Owner;
@@ -78,6 +79,7 @@ impl TickStats {
 pub(crate) struct EventLoop {
     core: Owner,
     reactor: Rc<Reactor>,
+    pool: Rc<Pool>,
     timers: Timers,
     clock: Clock,
     /// Who waits for the selector to be asked once more.
@@ -109,6 +111,7 @@ impl EventLoop {
     pub(crate) fn new(
         core: Owner,
         reactor: Reactor,
+        pool: Rc<Pool>,
         clock: Clock,
         batch_max: u32,
         name: Option<String>,
@@ -117,6 +120,7 @@ impl EventLoop {
         EventLoop {
             core,
             reactor: Rc::new(reactor),
+            pool,
             timers,
             clock,
             after_turn: WaitRing::new(),
@@ -136,6 +140,10 @@ impl EventLoop {
 
     pub(crate) fn reactor(&self) -> &Rc<Reactor> {
         &self.reactor
+    }
+
+    pub(crate) fn pool(&self) -> &Rc<Pool> {
+        &self.pool
     }
 
     pub(crate) fn clock(&self) -> &Clock {
@@ -329,11 +337,25 @@ impl EventLoop {
         let (Some(clock), Deadline::At { at, .. }) = (self.clock.as_manual(), deadline) else {
             return Ok(None);
         };
+        if self.pool.is_awaited() {
+            return self.sleep_until_rung().map(Some);
+        }
         let events = self.reactor.turn(Deadline::Now)?;
         if events == 0 && self.core.inbox.is_empty() && self.core.ready.is_empty() {
             clock.set(at.max(clock.now()));
         }
         Ok(Some(events))
+    }
+
+    /// A job of the pool ends in its own time, while a manual clock stands still.
+    #[cfg(feature = "sim")]
+    fn sleep_until_rung(&self) -> io::Result<usize> {
+        if !self.prepare_sleep()? {
+            return self.ask();
+        }
+        let slept = self.reactor.turn(Deadline::Never);
+        self.core.inbox.end_sleep();
+        slept
     }
 
     #[inline(never)]
@@ -380,12 +402,16 @@ impl EventLoop {
         Ok(())
     }
 
-    /// The end: futures are dropped in spawn order, the inbox closes, timers and sources are detached.
-    /// The loop must be entered. The selector goes with the loop itself, last.
-    pub(crate) fn close(&self) {
+    /// The end: futures are dropped in spawn order, the inbox closes, the pool gets its time, timers and
+    /// sources are detached. The loop must be entered. The selector goes with the loop itself, last.
+    ///
+    /// Says whether no thread of the pool was left behind. Idempotent.
+    pub(crate) fn close(&self) -> bool {
         self.core.close();
+        let has_pool_ended = self.pool.close();
         self.timers.close(&self.core.timers);
         self.reactor.close();
         self.wake_after_turn();
+        has_pool_ended
     }
 }

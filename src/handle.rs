@@ -1,6 +1,7 @@
 //! `Handle`: a loop as other threads see it.
 //!
-//! *Role.* Any thread may send a future, or a closure that makes one, to the loop and fetch the result.
+//! *Role.* Any thread may send a future, or a closure that makes one, to the loop and fetch the result; or
+//! a closure that blocks to the loop's pool.
 //!
 //! *Model.* The task's block is made on the calling thread and travels through the inbox; the result
 //! comes back through a slot of its own, under a mutex that is held for a move only.
@@ -14,7 +15,10 @@ use std::pin::{Pin, pin};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
+use crate::event_loop::EventLoop;
+use crate::pool::{self, BlockingStatistics, Class, SentJob};
 use crate::task::core::{Core, CoreRef};
+use crate::task::failure;
 use crate::task::join::{self, JoinError};
 use crate::task::record::SpawnMeta;
 
@@ -38,14 +42,20 @@ use crate::task::record::SpawnMeta;
 ///     .unwrap();
 /// assert_eq!(thread.join().unwrap(), 2);
 /// ```
-pub struct Handle(CoreRef);
+pub struct Handle {
+    core: CoreRef,
+    pool: pool::Sender,
+}
 
 /// The loop is gone; what was to be sent comes back.
 pub struct Closed<F>(pub F);
 
 impl Handle {
-    pub(crate) fn new(core: &Core) -> Handle {
-        Handle(CoreRef::new_handle(core))
+    pub(crate) fn new(event_loop: &EventLoop) -> Handle {
+        Handle {
+            core: CoreRef::new_handle(event_loop.core()),
+            pool: event_loop.pool().sender(),
+        }
     }
 
     /// Spawns a `Send` future on the loop.
@@ -87,7 +97,62 @@ impl Handle {
     /// Whether the loop is gone.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        self.0.inbox.is_closed()
+        self.core.inbox.is_closed()
+    }
+
+    /// Runs `work`, which may block, on a thread of the loop's pool. As
+    /// [`spawn_blocking`](crate::spawn_blocking), but from any thread, and with nothing to do for the loop:
+    /// the result goes straight to whoever has the [`RemoteJoin`].
+    ///
+    /// A job of the pool may send further ones and [`join`](RemoteJoin::join) them: one that still waits is
+    /// run by the job that joins it, where it is. A job that waits in any other way for jobs that come after
+    /// it may wait for ever, once all threads do that.
+    ///
+    /// # Errors
+    /// [`Closed`] with the closure, if the loop is gone.
+    ///
+    /// ```
+    /// let runtime = mainspring::Runtime::new().unwrap();
+    /// let sum = runtime.handle().spawn_blocking(|| (1..=4).sum::<i32>()).unwrap();
+    /// assert_eq!(sum.join().unwrap(), 10);
+    /// ```
+    #[track_caller]
+    pub fn spawn_blocking<F, T>(&self, work: F) -> Result<RemoteJoin<T>, Closed<F>>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.send_job(work, Class::default(), Location::caller())
+    }
+
+    pub(crate) fn send_job<F, T>(
+        &self,
+        work: F,
+        class: Class,
+        location: &'static Location<'static>,
+    ) -> Result<RemoteJoin<T>, Closed<F>>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        if self.is_closed() {
+            return Err(Closed(work));
+        }
+        let slot = Arc::new(Slot::new(self.core.id(), location));
+        let sender = Sender(Arc::clone(&slot));
+        let job = self
+            .pool
+            .make(work, class, location, move |result| sender.0.put(result));
+        let job = Arc::new(job);
+        slot.lock().worker = Some(Worker::Job(Arc::clone(&job)));
+        job.submit();
+        Ok(RemoteJoin(slot))
+    }
+
+    /// How the loop's pool of blocking threads stands.
+    #[must_use]
+    pub fn blocking_statistics(&self) -> BlockingStatistics {
+        self.pool.statistics()
     }
 
     fn send<M, F>(&self, location: &'static Location<'static>, make: M) -> RemoteJoin<F::Output>
@@ -96,28 +161,31 @@ impl Handle {
         F: Future + 'static,
         F::Output: Send + 'static,
     {
-        let slot = Arc::new(Slot::new(self.0.id()));
+        let slot = Arc::new(Slot::new(self.core.id(), location));
         let sender = Sender(Arc::clone(&slot));
         let task = async move {
             let result = sender.run(make).await;
             sender.0.put(result);
         };
         // If the loop closed meanwhile the task is dropped, and the sender's drop says so.
-        join::send(&self.0, task, SpawnMeta::at(location));
+        join::send(&self.core, task, SpawnMeta::at(location));
         RemoteJoin(slot)
     }
 }
 
 impl Clone for Handle {
     fn clone(&self) -> Handle {
-        Handle(CoreRef::new_handle(&self.0))
+        Handle {
+            core: CoreRef::new_handle(&self.core),
+            pool: self.pool.clone(),
+        }
     }
 }
 
 impl fmt::Debug for Handle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Handle")
-            .field("loop", &self.0.id())
+            .field("loop", &self.core.id())
             .finish()
     }
 }
@@ -141,6 +209,8 @@ struct Slot<T> {
     inner: Mutex<SlotInner<T>>,
     filled: Condvar,
     loop_id: u64,
+    /// The line that sent the work.
+    location: &'static Location<'static>,
 }
 
 struct SlotInner<T> {
@@ -149,22 +219,38 @@ struct SlotInner<T> {
     is_aborted: bool,
     /// Who awaits the result.
     joiner: Option<Waker>,
-    /// The task, to be told of an abort.
-    task: Option<Waker>,
+    /// Who does the work, to be told of an abort.
+    worker: Option<Worker>,
+}
+
+/// Who does the work.
+#[derive(Clone)]
+enum Worker {
+    /// A task of the loop.
+    Task(Waker),
+    /// A thread of the pool, sooner or later.
+    Job(Arc<SentJob>),
+}
+
+impl Worker {
+    fn is(&self, task: &Waker) -> bool {
+        matches!(self, Worker::Task(waker) if waker.will_wake(task))
+    }
 }
 
 impl<T> Slot<T> {
-    fn new(loop_id: u64) -> Slot<T> {
+    fn new(loop_id: u64, location: &'static Location<'static>) -> Slot<T> {
         Slot {
             inner: Mutex::new(SlotInner {
                 result: None,
                 is_done: false,
                 is_aborted: false,
                 joiner: None,
-                task: None,
+                worker: None,
             }),
             filled: Condvar::new(),
             loop_id,
+            location,
         }
     }
 
@@ -181,13 +267,24 @@ impl<T> Slot<T> {
         }
         inner.is_done = true;
         inner.result = Some(result);
-        let (joiner, task) = (inner.joiner.take(), inner.task.take());
+        let (joiner, worker) = (inner.joiner.take(), inner.worker.take());
         drop(inner);
         self.filled.notify_all();
         if let Some(joiner) = joiner {
             joiner.wake();
         }
-        drop(task);
+        drop(worker);
+    }
+}
+
+impl<T> Drop for Slot<T> {
+    fn drop(&mut self) {
+        let result = self.lock().result.take();
+        if let Some(Err(error)) = result {
+            if let Ok(payload) = error.into_panic() {
+                failure::report_sent(self.location, payload);
+            }
+        }
     }
 }
 
@@ -208,12 +305,8 @@ impl<T> Sender<T> {
             if inner.is_aborted {
                 return Poll::Ready(Err(JoinError::aborted()));
             }
-            if !inner
-                .task
-                .as_ref()
-                .is_some_and(|waker| waker.will_wake(cx.waker()))
-            {
-                inner.task = Some(cx.waker().clone());
+            if !inner.worker.as_ref().is_some_and(|w| w.is(cx.waker())) {
+                inner.worker = Some(Worker::Task(cx.waker().clone()));
             }
             drop(inner);
             match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
@@ -247,6 +340,8 @@ impl<T> RemoteJoin<T> {
     /// # Errors
     /// As for [`JoinHandle`](crate::JoinHandle): aborted, or panicked.
     ///
+    /// On a thread of the loop's own pool a job that still waits for a thread is run here and now.
+    ///
     /// # Panics
     /// On the thread that runs the loop, which would wait for itself.
     #[track_caller]
@@ -258,6 +353,11 @@ impl<T> RemoteJoin<T> {
             "RemoteJoin::join would block the loop that has to do the work"
         );
         let mut inner = self.0.lock();
+        if let Some(Worker::Job(job)) = inner.worker.clone() {
+            drop(inner);
+            job.run_in_place();
+            inner = self.0.lock();
+        }
         loop {
             if let Some(result) = inner.result.take() {
                 return result;
@@ -270,14 +370,18 @@ impl<T> RemoteJoin<T> {
         }
     }
 
-    /// Asks for the task to be ended at its next poll; it is dropped there, on the loop's thread.
+    /// Asks for the work to be ended. A task is dropped at its next poll, on the loop's thread. A job of
+    /// the pool that has not begun never runs, and its closure is dropped here; one that runs is told so
+    /// ([`is_aborted`](crate::task::blocking::is_aborted)), and its result still comes.
     pub fn abort(&self) {
         let mut inner = self.0.lock();
         inner.is_aborted = true;
-        let task = inner.task.clone();
+        let worker = inner.worker.clone();
         drop(inner);
-        if let Some(task) = task {
-            task.wake();
+        match worker {
+            Some(Worker::Task(task)) => task.wake(),
+            Some(Worker::Job(job)) => job.abort(),
+            None => {}
         }
     }
 

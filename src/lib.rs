@@ -26,12 +26,13 @@
 //! |---|---|
 //! | L1 structures | `list` (intrusive), `wheel` (timers), `slab` (generational) |
 //! | L2 tasks | `task`: block, state, waker, queues, wait nodes, join |
-//! | L3 drivers | `reactor` (sources), `timers` |
+//! | L3 drivers | `reactor` (sources), `timers`, `pool` (threads that may block) |
 //! | L4 the loop | `event_loop` (the tick), `context` (which loop is entered) |
-//! | L5 for users | [`Runtime`], [`Handle`], [`spawn()`], [`time`], [`io`], [`stream`], [`codec`], [`net`], [`channel`] |
+//! | L5 for users | [`Runtime`], [`Handle`], [`spawn()`], [`spawn_blocking()`], [`time`], [`io`], [`stream`], [`codec`], [`net`], [`channel`] |
 //!
 //! `docs/architecture.md` explains it; `docs/promises.md` says what users may rely on.
 
+mod blocking;
 pub mod channel;
 pub mod codec;
 mod context;
@@ -41,6 +42,7 @@ pub mod io;
 mod list;
 pub mod net;
 mod pin;
+mod pool;
 mod reactor;
 mod runtime;
 mod shim;
@@ -89,13 +91,23 @@ pub mod task {
     #[cfg(all(test, mainspring_loom))]
     mod models;
 
+    /// Work that blocks: its classes, its own view of an abort, its pool's statistics.
+    pub mod blocking {
+        pub use crate::blocking::{
+            Aborted, BlockingStatistics, Class, ClassStatistics, JobBuilder, check_aborted,
+            is_aborted, spawn_blocking, statistics,
+        };
+    }
+
     // And its face: what tasks are to users, from this layer and from those above.
+    pub use crate::blocking::spawn_blocking;
     pub use crate::spawn::{
         TaskBuilder, YieldNow, YieldToIo, current_task_id, spawn, yield_now, yield_to_io,
     };
     pub use join::{AbortOnDrop, JoinError, JoinHandle, TaskId};
 }
 
+pub use blocking::spawn_blocking;
 pub use event_loop::TickStats;
 pub use handle::{Closed, Handle, RemoteJoin};
 pub use mainspring_sys::{BackendKind, Interest, Ready};

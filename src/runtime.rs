@@ -16,6 +16,7 @@ use std::marker::PhantomData;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::panic::Location;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 #[cfg(feature = "sim")]
@@ -25,6 +26,7 @@ use mainspring_sys::{BackendKind, Clock, Instant};
 use crate::context::{self, Entered};
 use crate::event_loop::{EventLoop, POLLS_PER_TURN, TickStats};
 use crate::handle::Handle;
+use crate::pool::{self, BlockingStatistics, Class, Pool};
 use crate::reactor::Reactor;
 use crate::task::core::Owner;
 use crate::task::join::{self, JoinHandle};
@@ -74,6 +76,7 @@ pub struct Builder {
     batch_max: u32,
     event_capacity: usize,
     clock: Clock,
+    pool: pool::Options,
     #[cfg(feature = "sim")]
     selector: Option<Selector>,
 }
@@ -93,6 +96,7 @@ impl Builder {
             batch_max: POLLS_PER_TURN,
             event_capacity: EVENT_CAPACITY,
             clock: Clock::default(),
+            pool: pool::Options::default(),
             #[cfg(feature = "sim")]
             selector: None,
         }
@@ -132,6 +136,78 @@ impl Builder {
     pub fn event_capacity(mut self, capacity: usize) -> Builder {
         assert!(capacity > 0, "event_capacity must be at least 1");
         self.event_capacity = capacity;
+        self
+    }
+
+    /// Most threads of the pool for work that blocks; 8, unless told otherwise. None is started before the
+    /// first job, and none while one is idle.
+    ///
+    /// # Panics
+    /// If `threads_max` is 0.
+    #[track_caller]
+    pub fn blocking_threads_max(mut self, threads_max: usize) -> Builder {
+        assert!(threads_max > 0, "jobs would wait for ever for no threads");
+        self.pool.threads_max = threads_max;
+        self
+    }
+
+    /// Most jobs of `class` that run at once: for [`Class::Names`] half of the threads, for the others all
+    /// of them, unless told otherwise.
+    ///
+    /// # Panics
+    /// If `jobs_max` is 0.
+    #[track_caller]
+    pub fn blocking_class_max(mut self, class: Class, jobs_max: usize) -> Builder {
+        assert!(jobs_max > 0, "jobs would wait for ever for their turn");
+        self.pool.class_max[class.index()] = Some(jobs_max);
+        self
+    }
+
+    /// How long a thread of the pool waits for work before it ends; 10 seconds, unless told otherwise. By
+    /// the system's clock, also where the loop's is manual.
+    pub fn blocking_idle_timeout(mut self, timeout: Duration) -> Builder {
+        self.pool.idle_timeout = timeout;
+        self
+    }
+
+    /// How long the drop of the runtime waits for jobs that still run, before it leaves their threads to
+    /// themselves; 1 second, unless told otherwise. [`Runtime::shutdown`] has its own limit.
+    pub fn blocking_shutdown_timeout(mut self, timeout: Duration) -> Builder {
+        self.pool.shutdown_timeout = timeout;
+        self
+    }
+
+    /// What the threads of the pool are called, followed by a dash and a number; "mainspring", unless told
+    /// otherwise. Systems cut names, Linux to 15 bytes.
+    ///
+    /// # Panics
+    /// If there is a zero byte in it.
+    #[track_caller]
+    pub fn blocking_thread_name(mut self, name: impl Into<String>) -> Builder {
+        let name = name.into();
+        assert!(!name.contains('\0'), "a thread's name has no zero bytes");
+        self.pool.thread_name = name;
+        self
+    }
+
+    /// How much stack a thread of the pool has, in bytes; std's default, unless told otherwise.
+    pub fn blocking_stack_size(mut self, stack_size: usize) -> Builder {
+        self.pool.stack_size = Some(stack_size);
+        self
+    }
+
+    /// Called on each thread of the pool before its first job. If it panics, that is reported.
+    pub fn on_thread_start(mut self, hook: impl Fn() + Send + Sync + 'static) -> Builder {
+        self.pool.on_thread_start = Some(Arc::new(hook));
+        self
+    }
+
+    /// Called on each thread of the pool before it ends. If it panics, that is reported.
+    ///
+    /// If a job comes meanwhile and there is room for no other thread, this one stays: then the other hook
+    /// is called again.
+    pub fn on_thread_stop(mut self, hook: impl Fn() + Send + Sync + 'static) -> Builder {
+        self.pool.on_thread_stop = Some(Arc::new(hook));
         self
     }
 
@@ -180,7 +256,8 @@ impl Builder {
 
     fn build_over(self, reactor: Reactor) -> Runtime {
         let core = Owner::new();
-        let event_loop = EventLoop::new(core, reactor, self.clock, self.batch_max, self.name);
+        let pool = Pool::new(self.pool);
+        let event_loop = EventLoop::new(core, reactor, pool, self.clock, self.batch_max, self.name);
         Runtime {
             event_loop: Rc::new(event_loop),
             selector_fd: OnceCell::new(),
@@ -321,7 +398,7 @@ impl Runtime {
     /// A handle for other threads.
     #[must_use]
     pub fn handle(&self) -> Handle {
-        Handle::new(self.event_loop.core())
+        Handle::new(&self.event_loop)
     }
 
     /// A descriptor that is readable while the loop has something to do that no task or timer here
@@ -359,8 +436,9 @@ impl Runtime {
         self.event_loop.name()
     }
 
-    /// Lets the tasks run for at most `limit` longer, then drops the runtime with what is left. Says
-    /// whether they all came to their end.
+    /// Lets the tasks run for at most `limit` longer, then drops the runtime with what is left: jobs of the
+    /// pool that wait are dropped, those that run are told, and get what is left of `limit`; threads that
+    /// are still busy then are left to themselves. Says whether all of them came to their end.
     ///
     /// # Errors
     /// What the selector says of its wait; the runtime is dropped all the same.
@@ -371,12 +449,23 @@ impl Runtime {
     pub fn shutdown(self, limit: Duration) -> io::Result<bool> {
         let _entered = context::enter(&self.event_loop, "Runtime::shutdown");
         let event_loop = &self.event_loop;
+        let deadline = event_loop.clock().now() + limit;
+        event_loop.pool().set_shutdown_timeout(limit);
         let limit = crate::spawn(crate::time::sleep(limit));
         let is_wanted = || event_loop.core().task_count() > 1 && !limit.is_finished();
         while is_wanted() {
             event_loop.tick(|_| is_wanted())?;
         }
-        Ok(!limit.is_finished())
+        let have_tasks_ended = !limit.is_finished();
+        let rest = deadline - event_loop.clock().now();
+        event_loop.pool().set_shutdown_timeout(rest);
+        Ok(event_loop.close() && have_tasks_ended)
+    }
+
+    /// How the pool of blocking threads stands.
+    #[must_use]
+    pub fn blocking_statistics(&self) -> BlockingStatistics {
+        self.event_loop.pool().statistics()
     }
 }
 

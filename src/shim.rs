@@ -1,16 +1,42 @@
-//! Atomics, cells and thread-locals, under one name for real builds and for loom models.
+//! Atomics, locks, cells and thread-locals, under one name for real builds and for loom models.
 //!
-//! *Role.* Everything in [`crate::task`] that more than one thread can touch is built from these
-//! names, so that the loom models in `task/models.rs` run the shipped types and not a copy. Under
-//! `--cfg mainspring_loom` they are loom's; else they are std's and cost nothing.
+//! *Role.* Everything in [`crate::task`] and in [`crate::pool`] that more than one thread can touch is
+//! built from these names, so that the loom models (`task/models.rs`, `pool/models.rs`) run the shipped
+//! types and not a copy. Under `--cfg mainspring_loom` they are loom's; else they are std's and cost nothing.
+
+use std::sync::PoisonError;
 
 pub(crate) use imp::*;
+
+/// Locks `mutex`. No user code runs under our locks, so none is ever poisoned.
+#[inline]
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 #[cfg(not(mainspring_loom))]
 mod imp {
     pub(crate) use std::cell::Cell;
-    pub(crate) use std::sync::OnceLock;
-    pub(crate) use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU8, AtomicU32};
+    use std::sync::PoisonError;
+    pub(crate) use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU8, AtomicU32};
+    pub(crate) use std::sync::{Condvar, Mutex, MutexGuard, OnceLock};
+    use std::time::Duration;
+
+    pub(crate) use mainspring_sys::thread::start as start_thread;
+
+    /// Waits for as long as `is_waiting`, but no longer than `limit`.
+    pub(crate) fn wait_timeout_while<'a, T>(
+        _mutex: &'a Mutex<T>,
+        condvar: &Condvar,
+        guard: MutexGuard<'a, T>,
+        limit: Duration,
+        is_waiting: impl FnMut(&mut T) -> bool,
+    ) -> MutexGuard<'a, T> {
+        condvar
+            .wait_timeout_while(guard, limit, is_waiting)
+            .unwrap_or_else(PoisonError::into_inner)
+            .0
+    }
 
     /// What rings a sleeping loop: the selector's notifier.
     pub(crate) use mainspring_sys::notify::Notifier as Bell;
@@ -33,9 +59,41 @@ mod imp {
 mod imp {
     use std::sync::atomic::Ordering::{Acquire, Release};
 
+    use std::sync::PoisonError;
+    use std::time::Duration;
+
     pub(crate) use loom::cell::Cell;
-    use loom::sync::atomic::AtomicBool;
-    pub(crate) use loom::sync::atomic::{AtomicI32, AtomicPtr, AtomicU8, AtomicU32};
+    pub(crate) use loom::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU8, AtomicU32};
+    pub(crate) use loom::sync::{Condvar, Mutex, MutexGuard};
+
+    /// A model's threads have neither names nor stacks, and there are always more.
+    pub(crate) fn start_thread(
+        _name: String,
+        _stack_size: Option<usize>,
+        body: impl FnOnce() + Send + 'static,
+    ) -> std::io::Result<()> {
+        drop(loom::thread::spawn(body));
+        Ok(())
+    }
+
+    /// loom's waits never time out. A limit of zero is one that is over at once, in the worst way: the
+    /// lock is let go, anybody may come in between, and then the time is up. Any other is for ever.
+    pub(crate) fn wait_timeout_while<'a, T>(
+        mutex: &'a Mutex<T>,
+        condvar: &Condvar,
+        mut guard: MutexGuard<'a, T>,
+        limit: Duration,
+        mut is_waiting: impl FnMut(&mut T) -> bool,
+    ) -> MutexGuard<'a, T> {
+        if limit.is_zero() {
+            drop(guard);
+            return super::lock(mutex);
+        }
+        while is_waiting(&mut guard) {
+            guard = condvar.wait(guard).unwrap_or_else(PoisonError::into_inner);
+        }
+        guard
+    }
 
     /// loom has none. This one promises what std's does and no more: who is not ordered behind the
     /// `set` by something else may find nothing.

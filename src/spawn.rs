@@ -109,7 +109,8 @@ pub fn current_task_id() -> Option<TaskId> {
 /// # Errors
 /// `NotConnected` where no loop runs.
 pub fn current_handle() -> io::Result<Handle> {
-    Core::with_current(|core| core.map(Handle::new)).ok_or_else(crate::reactor::no_loop)
+    let event_loop = context::current().ok_or_else(crate::reactor::no_loop)?;
+    Ok(Handle::new(&event_loop))
 }
 
 /// Lets every task run that is ready now: goes to the back of the ready queue. It forces no look at the

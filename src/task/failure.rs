@@ -8,16 +8,43 @@
 
 use std::any::Any;
 use std::io::Write;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 
 use super::raw::TaskRef;
 
 /// What a panic carries.
 pub(crate) type Payload = Box<dyn Any + Send + 'static>;
 
+/// What a panic in a job of the pool carries on its way to the awaiter: the line that submitted the job,
+/// besides.
+struct FromJob {
+    payload: Payload,
+    location: &'static Location<'static>,
+}
+
+/// Notes the line that submitted the job in which a panic came up.
+pub(crate) fn from_job(payload: Payload, location: &'static Location<'static>) -> Payload {
+    Box::new(FromJob { payload, location })
+}
+
+/// What the panic itself carried.
+pub(crate) fn bare(payload: Payload) -> Payload {
+    match payload.downcast::<FromJob>() {
+        Ok(job) => job.payload,
+        Err(payload) => payload,
+    }
+}
+
+/// Where the job was submitted in which the panic came up, if it was one.
+pub(crate) fn submitted_at(payload: &Payload) -> Option<&'static Location<'static>> {
+    payload.downcast_ref::<FromJob>().map(|job| job.location)
+}
+
 /// The text of a panic, if it is one of the two types that `panic!` makes.
 pub(crate) fn message(payload: &Payload) -> &str {
-    if let Some(text) = payload.downcast_ref::<&'static str>() {
+    if let Some(job) = payload.downcast_ref::<FromJob>() {
+        message(&job.payload)
+    } else if let Some(text) = payload.downcast_ref::<&'static str>() {
         text
     } else if let Some(text) = payload.downcast_ref::<String>() {
         text
@@ -31,6 +58,24 @@ pub(crate) fn report_task(task: TaskRef, payload: Payload) {
     write_line(&format!(
         "{} panicked, and nobody awaits it: {}",
         task.describe(),
+        message(&payload)
+    ));
+    drop_quietly(payload);
+}
+
+/// Reports the panic of a job of the pool that nobody awaits any more.
+pub(crate) fn report_job(location: &'static Location<'static>, payload: Payload) {
+    write_line(&format!(
+        "a job (submitted at {location}) panicked, and nobody awaits it: {}",
+        message(&payload)
+    ));
+    drop_quietly(payload);
+}
+
+/// Reports the panic of work that was sent from another thread and that nobody awaits any more.
+pub(crate) fn report_sent(location: &'static Location<'static>, payload: Payload) {
+    write_line(&format!(
+        "work (sent at {location}) panicked, and nobody awaits it: {}",
         message(&payload)
     ));
     drop_quietly(payload);

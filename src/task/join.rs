@@ -20,7 +20,7 @@ use std::marker::PhantomData;
 use std::panic::Location;
 use std::pin::Pin;
 use std::ptr::NonNull;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use super::budget::poll_spend;
 use super::core::{Core, CoreRef, Owner};
@@ -28,6 +28,7 @@ use super::failure;
 use super::raw::TaskRef;
 use super::record::SpawnMeta;
 use super::state::Ending;
+use super::waker;
 
 /// Names a task; unique in the process, also across loops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -121,6 +122,11 @@ impl<T> JoinHandle<T> {
     #[must_use = "dropping it aborts the task"]
     pub fn abort_on_drop(self) -> AbortOnDrop<T> {
         AbortOnDrop(Some(self))
+    }
+
+    /// A waker of the task, for who ends what it waits for on another thread.
+    pub(crate) fn waker(&self) -> Waker {
+        Waker::clone(&waker::lend(self.task))
     }
 
     /// The result of a task that is done; `None` if it was taken before.
@@ -313,6 +319,19 @@ impl JoinError {
         JoinError(Some(payload))
     }
 
+    /// Of a job of the pool that was submitted at `location`.
+    pub(crate) fn panicked_in_job(
+        payload: failure::Payload,
+        location: &'static Location<'static>,
+    ) -> JoinError {
+        JoinError(Some(failure::from_job(payload, location)))
+    }
+
+    /// What is to unwind in the task that awaits the job.
+    pub(crate) fn into_payload(self) -> failure::Payload {
+        self.0.unwrap_or_else(|| Box::new("aborted"))
+    }
+
     /// Whether the task was aborted, or its loop ended before it did.
     #[must_use]
     pub fn is_aborted(&self) -> bool {
@@ -330,7 +349,7 @@ impl JoinError {
     /// # Errors
     /// The error itself, if it is no panic.
     pub fn into_panic(self) -> Result<Box<dyn Any + Send + 'static>, JoinError> {
-        self.0.ok_or(JoinError(None))
+        self.0.map(failure::bare).ok_or(JoinError(None))
     }
 }
 
@@ -347,7 +366,13 @@ impl fmt::Display for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             None => f.write_str("the task was aborted"),
-            Some(payload) => write!(f, "the task panicked: {}", failure::message(payload)),
+            Some(payload) => {
+                let text = failure::message(payload);
+                match failure::submitted_at(payload) {
+                    None => write!(f, "the task panicked: {text}"),
+                    Some(line) => write!(f, "the job submitted at {line} panicked: {text}"),
+                }
+            }
         }
     }
 }

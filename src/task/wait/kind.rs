@@ -5,6 +5,9 @@ use std::fmt;
 use super::Waiter;
 use crate::task::resource::Named;
 
+/// The classes of jobs, by what [`Kind::Job`]'s word says.
+pub(crate) const JOB_CLASSES: [&str; 3] = ["files", "names", "user"];
+
 /// What a node waits for; with its word (a descriptor, a deadline, an address) the whole reason.
 #[allow(dead_code, reason = "its users land next")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,7 +76,7 @@ pub(crate) enum Kind {
     Started,
     /// One of several tasks to end.
     Tasks,
-    /// A job of the blocking pool.
+    /// A job of the blocking pool; the word is the place of its class in [`JOB_CLASSES`].
     Job,
     /// Nothing: marks a place in a queue while it is walked.
     Marker,
@@ -125,7 +128,10 @@ impl Kind {
             Kind::Children => named(f, "the children of scope"),
             Kind::Started => named(f, "a child to be ready in scope"),
             Kind::Tasks => named(f, "one of the tasks of set"),
-            Kind::Job => named(f, "a job of the pool"),
+            Kind::Job => {
+                let class = JOB_CLASSES.get(word as usize).unwrap_or(&"?");
+                write!(f, "a job of the pool, of class {class}")
+            }
             Kind::Marker => write!(f, "nothing"),
         }
     }

@@ -1,0 +1,134 @@
+//! The pool: threads that may block, so that the loop need not.
+//!
+//! *Role.* [`spawn_blocking`](crate::spawn_blocking) hands a closure to [`Pool::spawn`] and gets a task that
+//! awaits it; a `Handle` hands it to [`Workers::send`] from any thread. Files and names will come this way.
+//!
+//! *Model.*
+//!
+//! ```text
+//!   the loop's thread                                    threads of the pool, at most so many
+//!   spawn ──► task [ Awaited ──► Job ]
+//!                                 Job ──► queue of its class ──► take ──► run ──► result into the Job
+//!             task ◄── inbox ◄── waker ◄──────────────────────────────────────────┘
+//!             poll: fetches the result; the JoinHandle gives it out
+//! ```
+//!
+//! The end of a job is a wake from another thread like any other: it rings the loop if that sleeps, and
+//! once for many. While a job waits or runs, its waker is one that the loop does not know the keeper of, so
+//! the loop never takes itself for deadlocked.
+//!
+//! *End.* [`Pool::close`] drops what waits, raises the flag of what runs, waits for the threads for a while,
+//! and leaves those that do not come. A thread that was left touches only what it keeps alive itself: the
+//! job, its closure, [`Workers`], and a waker, which finds the inbox closed.
+//!
+//! *Cost.* One allocation per job besides the task's block, which is recycled. No thread until the first.
+
+mod awaited;
+mod class;
+mod current;
+mod job;
+#[cfg(all(test, mainspring_loom))]
+mod models;
+mod options;
+mod sent;
+mod statistics;
+#[cfg(all(test, not(mainspring_loom)))]
+mod tests;
+mod workers;
+
+use std::cell::Cell;
+use std::future::pending;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use awaited::Awaited;
+use job::{Job, Out};
+use workers::Workers;
+
+use crate::task::core::Core;
+use crate::task::join::{self, JoinError, JoinHandle};
+use crate::task::record::SpawnMeta;
+
+pub use class::Class;
+pub(crate) use current::is_aborted;
+pub(crate) use options::Options;
+pub(crate) use sent::{Sender, SentJob};
+pub use statistics::{BlockingStatistics, ClassStatistics};
+
+/// The loop's own side of its pool.
+pub(crate) struct Pool {
+    workers: Arc<Workers>,
+    /// Jobs whose tasks are still to see their end.
+    awaited: Cell<usize>,
+    /// How long the end waits for threads.
+    shutdown_timeout: Cell<Duration>,
+}
+
+impl Pool {
+    /// A pool without threads.
+    pub(crate) fn new(options: Options) -> Rc<Pool> {
+        let shutdown_timeout = Cell::new(options.shutdown_timeout);
+        Rc::new(Pool {
+            workers: Arc::new(Workers::new(options)),
+            awaited: Cell::new(0),
+            shutdown_timeout,
+        })
+    }
+
+    /// Queues `work`, and makes the task that awaits it, in the loop that is entered on this thread, if one
+    /// is. In a loop that is being dropped the closure is dropped at once.
+    pub(crate) fn spawn<F, T>(
+        self: &Rc<Self>,
+        work: F,
+        class: Class,
+        meta: SpawnMeta,
+    ) -> Option<JoinHandle<T>>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        if Core::with_current(|core| core.is_some_and(Core::is_closing)) {
+            drop(work);
+            return join::spawn_current(pending(), meta);
+        }
+        let location = meta.location;
+        let job = Arc::new(Job::new(work, Out::Nobody, class, location));
+        let fetch = Arc::clone(&job);
+        let awaited = Awaited::new(fetch, self, location);
+        let handle = join::spawn_current(awaited, meta)?;
+        job.set_waker(handle.waker());
+        if let Err(job) = self.workers.submit(job) {
+            debug_assert!(false, "the pool closes after the loop");
+            job.refuse(JoinError::panicked(Box::new("the loop is gone")));
+        }
+        Some(handle)
+    }
+
+    /// For those who send jobs from elsewhere.
+    pub(crate) fn sender(&self) -> Sender {
+        Sender::new(&self.workers)
+    }
+
+    /// Whether a task awaits a job that has not come to its end: time is another thread's then.
+    #[cfg(feature = "sim")]
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.awaited.get() > 0
+    }
+
+    pub(crate) fn statistics(&self) -> BlockingStatistics {
+        self.workers.statistics()
+    }
+
+    /// How long the end will wait for threads, from now on.
+    pub(crate) fn set_shutdown_timeout(&self, limit: Duration) {
+        self.shutdown_timeout.set(limit);
+    }
+
+    /// The end, with the loop entered. Says whether no thread was left behind.
+    pub(crate) fn close(&self) -> bool {
+        self.workers.close();
+        let limit = self.shutdown_timeout.replace(Duration::ZERO);
+        self.workers.wait_for_end(limit)
+    }
+}

@@ -1,0 +1,423 @@
+//! The queue and the threads: who is started, who is woken, who takes what, who ends.
+//!
+//! *Role.* The loop's [`Pool`](super::Pool), every `Handle` and every thread share one. It outlives the
+//! loop for as long as a thread that was left behind works for it.
+//!
+//! *Model.* One lock over queues and counts, held for a push or a pop. **One on its way:** whoever leaves a
+//! job wakes a thread or starts one only if nobody is on the way; whoever arrives takes a job first, and
+//! then calls the next one, if there is more to do.
+//!
+//! ```text
+//!                  submit, or a thread that took a job and sees more
+//!                                  │ nobody is on the way, and a job may run
+//!           one idles: signal ◄────┴────► none does, and there is room: start
+//!                 │                              │
+//!   idle ◄────────┴─── on the way ◄──────────────┘
+//!    │ ▲                   │ arrives
+//!    │ └── nothing left ── busy: take ► call the next ► run ► take …
+//!    └── nothing for the idle time: retired
+//! ```
+//!
+//! So a burst of a thousand jobs costs a few signals, and a thread is started by a thread, not by the loop,
+//! but for the first.
+//!
+//! # Invariants
+//!
+//! - **WORK-1** While a job stands in a queue whose class has room, somebody is on the way, or every thread
+//!   there may be is busy; and a busy thread takes again before it idles. So no job is forgotten.
+//! - **WORK-2** `idle` counts those who wait and were not signalled; a signal is a *token*, counted in
+//!   `tokens`, and whoever takes it is on the way until it has the lock. A thread whose time is up takes a
+//!   token rather than leave.
+//! - **WORK-3** No user code runs under the lock: closures, results and hooks are called and dropped outside.
+//!
+//! *Cost.* A job takes the lock once on the loop's thread and once on the other.
+//!
+//! *Why not a queue without locks.* Each job is a wake of a thread or stands among many: 20 ns do not show.
+//! And the counts agree with each other at every moment.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use super::class::{CLASS_COUNT, Class};
+use super::current::{self, Member};
+use super::job::Run;
+use super::options::{Hook, Options};
+use super::statistics::{BlockingStatistics, ClassStatistics};
+use crate::shim::{AtomicBool, Condvar, Mutex, MutexGuard, lock, start_thread, wait_timeout_while};
+use crate::task::failure;
+use crate::task::join::JoinError;
+
+/// So many entries that somebody else has claimed may stand in a queue whatever its length.
+const HUSKS_MAX: usize = 32;
+
+pub(crate) struct Workers {
+    state: Mutex<State>,
+    /// Idle threads wait here for a token.
+    work: Condvar,
+    /// Whoever closes waits here for the threads to end.
+    ended: Condvar,
+    is_closing: AtomicBool,
+    options: Options,
+}
+
+struct State {
+    classes: [Line; CLASS_COUNT],
+    /// Numbers entries, so that classes are served in the order of arrival.
+    arrivals: u64,
+    threads: usize,
+    idle: usize,
+    /// Signals that no thread has taken yet.
+    tokens: usize,
+    /// Threads that were signalled or started and do not have the lock yet.
+    on_way: usize,
+    is_closing: bool,
+    started: u64,
+    retired: u64,
+    start_failures: u64,
+}
+
+/// The jobs of one class.
+struct Line {
+    entries: VecDeque<Entry>,
+    statistics: ClassStatistics,
+    /// Entries that somebody else has claimed: to be thrown away. For a moment one too few, while who
+    /// claimed has not said so yet.
+    husks: isize,
+}
+
+struct Entry {
+    arrival: u64,
+    job: Arc<dyn Run>,
+}
+
+/// What has to be done, once the lock is let go.
+#[must_use]
+enum Call {
+    Nobody,
+    Signal,
+    Start { number: u64 },
+}
+
+impl Line {
+    fn has_room(&self) -> bool {
+        self.statistics.running < self.statistics.limit
+    }
+
+    /// Since when the first entry stands here, if one may run.
+    fn waits_since(&self) -> Option<u64> {
+        let first = self.entries.front()?;
+        self.has_room().then_some(first.arrival)
+    }
+}
+
+impl State {
+    /// Whether a job waits that may run.
+    fn has_work(&self) -> bool {
+        self.classes.iter().any(|line| line.waits_since().is_some())
+    }
+
+    /// Whom to call so that WORK-1 holds.
+    fn call_next(&mut self, threads_max: usize) -> Call {
+        if self.on_way > 0 || !self.has_work() {
+            return Call::Nobody;
+        }
+        if self.idle > 0 {
+            self.idle -= 1;
+            self.tokens += 1;
+            self.on_way += 1;
+            return Call::Signal;
+        }
+        if self.threads < threads_max && !self.is_closing {
+            self.threads += 1;
+            self.started += 1;
+            self.on_way += 1;
+            return Call::Start {
+                number: self.started,
+            };
+        }
+        Call::Nobody
+    }
+
+    /// Takes the job that waits longest among those that may run. It is the caller's, and counts as running.
+    fn take(&mut self) -> Option<Arc<dyn Run>> {
+        loop {
+            let lines = self.classes.iter_mut();
+            let waiting = lines.filter_map(|line| line.waits_since().map(|since| (since, line)));
+            let (_, line) = waiting.min_by_key(|(since, _)| *since)?;
+            let job = line.entries.pop_front()?.job;
+            if job.claim() {
+                line.statistics.queued -= 1;
+                line.statistics.running += 1;
+                return Some(job);
+            }
+            // What is left of it runs nobody's code as it goes (WORK-3).
+            line.husks -= 1;
+        }
+    }
+
+    /// Takes all jobs that nobody has claimed.
+    fn take_all(&mut self) -> Vec<Arc<dyn Run>> {
+        let mut jobs = Vec::new();
+        for line in &mut self.classes {
+            for entry in std::mem::take(&mut line.entries) {
+                if entry.job.claim() {
+                    line.statistics.queued -= 1;
+                    jobs.push(entry.job);
+                } else {
+                    line.husks -= 1;
+                }
+            }
+        }
+        jobs
+    }
+}
+
+impl Workers {
+    pub(crate) fn new(options: Options) -> Workers {
+        let line = |class| Line {
+            entries: VecDeque::new(),
+            statistics: ClassStatistics {
+                limit: options.class_max(class),
+                ..ClassStatistics::default()
+            },
+            husks: 0,
+        };
+        Workers {
+            state: Mutex::new(State {
+                classes: Class::ALL.map(line),
+                arrivals: 0,
+                threads: 0,
+                idle: 0,
+                tokens: 0,
+                on_way: 0,
+                is_closing: false,
+                started: 0,
+                retired: 0,
+                start_failures: 0,
+            }),
+            work: Condvar::new(),
+            ended: Condvar::new(),
+            is_closing: AtomicBool::new(false),
+            options,
+        }
+    }
+
+    /// Whether the loop has ended, or is about to.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.is_closing.load(Relaxed)
+    }
+
+    /// Queues `job`, and sees to it that a thread comes; gives it back if the loop has ended. Without a
+    /// thread, and with none to be had, it is refused.
+    pub(super) fn submit(self: &Arc<Self>, job: Arc<dyn Run>) -> Result<(), Arc<dyn Run>> {
+        let mut state = lock(&self.state);
+        if state.is_closing {
+            drop(state);
+            return Err(job);
+        }
+        let arrival = state.arrivals;
+        state.arrivals += 1;
+        let line = &mut state.classes[job.class().index()];
+        line.statistics.queued += 1;
+        line.entries.push_back(Entry { arrival, job });
+        let call = state.call_next(self.options.threads_max);
+        drop(state);
+        self.make(call);
+        Ok(())
+    }
+
+    fn make(self: &Arc<Self>, call: Call) {
+        match call {
+            Call::Nobody => {}
+            Call::Signal => self.work.notify_one(),
+            Call::Start { number } => self.start(number),
+        }
+    }
+
+    #[cold]
+    fn start(self: &Arc<Self>, number: u64) {
+        let name = format!("{}-{number}", self.options.thread_name);
+        let workers = Arc::clone(self);
+        let started = start_thread(name, self.options.stack_size, move || workers.work());
+        if let Err(error) = started {
+            self.note_start_failure(&error);
+        }
+    }
+
+    /// There is no thread to be had. What waits, waits for one that lives; if there is none, it fails.
+    #[cold]
+    fn note_start_failure(&self, error: &io::Error) {
+        let mut state = lock(&self.state);
+        state.threads -= 1;
+        state.started -= 1;
+        state.on_way -= 1;
+        state.start_failures += 1;
+        let stranded = match state.threads {
+            0 => state.take_all(),
+            _ => Vec::new(),
+        };
+        drop(state);
+        for job in stranded {
+            let text = format!("the pool has no thread, and none could be started: {error}");
+            job.refuse(JoinError::panicked(Box::new(text)));
+        }
+    }
+
+    /// The caller claimed a job of `class` that stands in the queue, in order to abort it, or to run it
+    /// where it is.
+    pub(super) fn note_claimed(&self, class: Class, is_aborted: bool) {
+        let mut state = lock(&self.state);
+        let line = &mut state.classes[class.index()];
+        line.statistics.queued -= 1;
+        if is_aborted {
+            line.statistics.aborted += 1;
+        }
+        line.husks += 1;
+        let husks = usize::try_from(line.husks).unwrap_or(0);
+        if husks > HUSKS_MAX && husks * 2 > line.entries.len() {
+            line.entries.retain(|entry| entry.job.is_queued());
+            line.husks = 0;
+        }
+    }
+
+    /// As a thread of the pool, until there is nothing to do for a while.
+    fn work(self: Arc<Self>) {
+        let member = Member::of(&self);
+        self.call_hook(self.options.on_thread_start.as_ref());
+        let mut state = lock(&self.state);
+        state.on_way -= 1;
+        loop {
+            state = self.work_until_idle(state);
+            if self.options.on_thread_stop.is_none() {
+                break;
+            }
+            // Meanwhile nobody can call this thread, and there may be no room for another: so it looks
+            // once more, before it goes (WORK-1).
+            drop(state);
+            self.call_hook(self.options.on_thread_stop.as_ref());
+            state = lock(&self.state);
+            if !state.has_work() {
+                break;
+            }
+            drop(state);
+            self.call_hook(self.options.on_thread_start.as_ref());
+            state = lock(&self.state);
+        }
+        state.threads -= 1;
+        state.retired += 1;
+        let is_last = state.threads == 0;
+        drop(state);
+        drop(member);
+        if is_last {
+            self.ended.notify_all();
+        }
+    }
+
+    /// Returns when nothing came for the idle time, and when the pool closes.
+    fn work_until_idle<'a>(
+        self: &'a Arc<Self>,
+        mut state: MutexGuard<'a, State>,
+    ) -> MutexGuard<'a, State> {
+        loop {
+            state = self.work_off(state);
+            if state.is_closing {
+                return state;
+            }
+            state.idle += 1;
+            let limit = self.options.idle_timeout;
+            let idles = |state: &mut State| state.tokens == 0 && !state.is_closing;
+            state = wait_timeout_while(&self.state, &self.work, state, limit, idles);
+            if state.tokens == 0 {
+                state.idle -= 1;
+                return state;
+            }
+            state.tokens -= 1;
+            state.on_way -= 1;
+        }
+    }
+
+    /// Runs what there is to run, and calls the next thread if there is more.
+    fn work_off<'a>(
+        self: &'a Arc<Self>,
+        mut state: MutexGuard<'a, State>,
+    ) -> MutexGuard<'a, State> {
+        while let Some(job) = state.take() {
+            let call = state.call_next(self.options.threads_max);
+            drop(state);
+            self.make(call);
+            let class = job.class().index();
+            // User code that panics is caught inside; what comes out here is ours, and must not take the
+            // thread out of the counts.
+            failure::contain("a thread of the pool", || current::run(job));
+            state = lock(&self.state);
+            let statistics = &mut state.classes[class].statistics;
+            statistics.running -= 1;
+            statistics.finished += 1;
+        }
+        state
+    }
+
+    fn call_hook(&self, hook: Option<&Hook>) {
+        if let Some(hook) = hook {
+            failure::contain("a hook of the pool's threads", || hook());
+        }
+    }
+
+    /// No more jobs: those that wait are dropped, here and now; those that run see the flag.
+    pub(super) fn close(&self) {
+        self.is_closing.store(true, Relaxed);
+        let mut state = lock(&self.state);
+        state.is_closing = true;
+        let jobs = state.take_all();
+        for job in &jobs {
+            state.classes[job.class().index()].statistics.aborted += 1;
+        }
+        drop(state);
+        self.work.notify_all();
+        for job in jobs {
+            job.refuse(JoinError::aborted());
+        }
+    }
+
+    /// Waits until all threads have ended, but no longer than `limit`, by the system's clock. Says whether
+    /// they have.
+    pub(super) fn wait_for_end(&self, limit: Duration) -> bool {
+        let state = lock(&self.state);
+        if state.threads == 0 || limit.is_zero() {
+            return state.threads == 0;
+        }
+        let lives = |state: &mut State| state.threads > 0;
+        let state = wait_timeout_while(&self.state, &self.ended, state, limit, lives);
+        state.threads == 0
+    }
+
+    /// How many entries stand in the queues, claimed or not.
+    #[cfg(all(test, not(mainspring_loom)))]
+    pub(super) fn entry_count(&self) -> usize {
+        let state = lock(&self.state);
+        state.classes.iter().map(|line| line.entries.len()).sum()
+    }
+
+    pub(crate) fn statistics(&self) -> BlockingStatistics {
+        let state = lock(&self.state);
+        let mut all = BlockingStatistics {
+            threads: state.threads,
+            idle: state.idle,
+            started: state.started,
+            retired: state.retired,
+            start_failures: state.start_failures,
+            ..BlockingStatistics::default()
+        };
+        for (line, class) in state.classes.iter().zip(&mut all.classes) {
+            *class = line.statistics;
+            all.queued += class.queued;
+            all.running += class.running;
+            all.finished += class.finished;
+            all.aborted += class.aborted;
+        }
+        all
+    }
+}
