@@ -39,6 +39,8 @@ mod rig;
 #[macro_use]
 mod everywhere;
 
+#[path = "cancel/blocking.rs"]
+mod blocking;
 #[path = "cancel/buf.rs"]
 mod buf;
 #[path = "cancel/codec.rs"]

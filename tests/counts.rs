@@ -91,6 +91,7 @@ fn assert_no_calls_but(allowed: &[Call]) {
         Write,
         Shutdown,
         SocketOption,
+        ThreadStart,
     ];
     for call in all.into_iter().filter(|call| !allowed.contains(call)) {
         assert_eq!(count_of(call), 0, "{call:?}");

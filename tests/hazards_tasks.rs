@@ -808,6 +808,21 @@ fn hz_a28_the_types_of_sockets_and_of_streams_in_memory_too() {
     assert!(wrong.is_empty(), "[Send, Sync, Unpin] of{wrong}");
 }
 
+#[test]
+fn hz_a28_the_types_of_the_blocking_pool_too() {
+    use mainspring::task::blocking;
+    let mut wrong = String::new();
+    table! {
+        wrong;
+        blocking::Class => 1 1 1;
+        blocking::JobBuilder => 1 1 1;
+        blocking::Aborted => 1 1 1;
+        blocking::BlockingStatistics => 1 1 1;
+        blocking::ClassStatistics => 1 1 1;
+    }
+    assert!(wrong.is_empty(), "[Send, Sync, Unpin] of{wrong}");
+}
+
 fn on_a_stack_of(mebibytes: usize, test: fn()) {
     thread::Builder::new()
         .stack_size(mebibytes << 20)

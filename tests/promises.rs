@@ -1407,7 +1407,7 @@ fn p29_shutdown_lets_tasks_end_within_its_limit() {
 // ---- Neighbours
 
 #[test]
-fn p30_no_thread_is_started() {
+fn p30_no_thread_is_started_without_a_job() {
     let count = || {
         std::fs::read_dir("/proc/self/task")
             .map(Iterator::count)
@@ -1415,7 +1415,7 @@ fn p30_no_thread_is_started() {
     };
     if !is_child() {
         // Alone in its process: other tests have threads of their own.
-        run_child("p30_no_thread_is_started");
+        run_child("p30_no_thread_is_started_without_a_job");
         return;
     }
     let before = count();

@@ -4,7 +4,8 @@ use super::class::{CLASS_COUNT, Class};
 
 /// How a pool of blocking threads stands, at one moment.
 ///
-/// `threads == started - retired` always, and `threads` is never above the builder's limit.
+/// `threads == started - retired` always, and `threads` is never above the builder's limit. A job that has
+/// ended counts as running until its thread, a moment after it gave the result out, comes for the next.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BlockingStatistics {
