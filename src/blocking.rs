@@ -116,10 +116,7 @@ impl JobBuilder {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        let meta = SpawnMeta {
-            name: self.name,
-            location: Location::caller(),
-        };
+        let meta = SpawnMeta::named(self.name, Location::caller());
         spawn_on_current(work, self.class, meta)
     }
 

@@ -31,9 +31,12 @@ use mainspring_sys::backend::Deadline;
 use mainspring_sys::{Clock, Instant};
 
 use crate::pool::Pool;
+use crate::quiet::Quiet;
 use crate::reactor::Reactor;
 use crate::shim::bell;
-use crate::task::core::Owner;
+use crate::task::core::{FAILED, Owner, POLLS, TICKS, WAITS};
+use crate::task::failure;
+use crate::task::hooks::{self, Hooks};
 use crate::task::wait::WaitRing;
 use crate::timers::Timers;
 
@@ -43,6 +46,22 @@ pub(crate) const POLLS_PER_TURN: u32 = 128;
 const TURN_TIME_MAX: Duration = Duration::from_millis(1);
 /// ... which is looked at every so many polls: 1.4 ns per poll.
 const POLLS_PER_CLOCK_LOOK: u32 = 16;
+
+/// Called after each tick.
+pub(crate) type TickHook = Box<dyn Fn(&TickStats)>;
+
+/// How a loop is to be: what the builder was told.
+pub(crate) struct Settings {
+    /// Most polls per tick.
+    pub(crate) batch_max: u32,
+    pub(crate) name: Option<String>,
+    /// So long the selector is asked again and again before the loop sleeps.
+    pub(crate) spin: Duration,
+    /// Whether tasks that are left when the loop ends are told.
+    pub(crate) reports_unfinished: bool,
+    pub(crate) hooks: Hooks,
+    pub(crate) tick_hooks: Vec<TickHook>,
+}
 
 /// What one tick did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -82,8 +101,12 @@ pub(crate) struct EventLoop {
     pool: Rc<Pool>,
     timers: Timers,
     clock: Clock,
+    /// What the clock showed when the loop, or somebody for whom it is good enough, looked in this turn.
+    cached_now: Cell<Option<Instant>>,
     /// Who waits for the selector to be asked once more.
     after_turn: WaitRing,
+    /// Who waits for everybody else to wait.
+    pub(crate) quiet: Quiet,
     polls_since_turn: Cell<u32>,
     /// When the polls since the last turn began, as far as anybody looked.
     polling_since: Cell<Option<Instant>>,
@@ -93,9 +116,7 @@ pub(crate) struct EventLoop {
     is_rung: Cell<bool>,
     /// `block_on` runs: a sleep without end is looked at first.
     proves_deadlocks: Cell<bool>,
-    /// Most polls per tick.
-    batch_max: u32,
-    name: Option<String>,
+    settings: Settings,
 }
 
 /// Ends the time in which deadlocks are proved. Made by [`EventLoop::begin_main`].
@@ -113,24 +134,28 @@ impl EventLoop {
         reactor: Reactor,
         pool: Rc<Pool>,
         clock: Clock,
-        batch_max: u32,
-        name: Option<String>,
+        mut settings: Settings,
     ) -> EventLoop {
         let timers = Timers::new(clock.now());
+        let hooks = std::mem::take(&mut settings.hooks);
+        if !hooks.is_empty() {
+            core.set_hooks(hooks);
+        }
         EventLoop {
             core,
             reactor: Rc::new(reactor),
             pool,
             timers,
             clock,
+            cached_now: Cell::new(None),
             after_turn: WaitRing::new(),
+            quiet: Quiet::new(),
             polls_since_turn: Cell::new(0),
             polling_since: Cell::new(None),
             is_turn_forced: Cell::new(false),
             is_rung: Cell::new(false),
             proves_deadlocks: Cell::new(false),
-            batch_max,
-            name,
+            settings,
         }
     }
 
@@ -151,7 +176,14 @@ impl EventLoop {
     }
 
     pub(crate) fn name(&self) -> Option<&str> {
-        self.name.as_deref()
+        self.settings.name.as_deref()
+    }
+
+    /// What the clock showed when somebody looked in this turn; looks at it, if nobody did.
+    pub(crate) fn cached_now(&self) -> Instant {
+        let now = self.cached_now.get().unwrap_or_else(|| self.clock.now());
+        self.cached_now.set(Some(now));
+        now
     }
 
     /// Who waits for the next turn.
@@ -174,6 +206,44 @@ impl EventLoop {
     pub(crate) fn end_rest(&self) {
         self.is_rung.set(self.core.inbox.end_rest());
         self.force_turn();
+    }
+
+    /// One pass of the loop, and what is to be said of it afterwards.
+    ///
+    /// # Errors
+    /// What the selector says of its wait.
+    ///
+    /// # Panics
+    /// With the failure that the run is to end with.
+    #[inline]
+    pub(crate) fn pass(&self, may_block: impl Fn(&TickStats) -> bool) -> io::Result<TickStats> {
+        let stats = self.tick(may_block)?;
+        self.after_tick(&stats);
+        Ok(stats)
+    }
+
+    /// Calls what is to be called after a tick.
+    ///
+    /// # Panics
+    /// With the failure that the run is to end with.
+    #[inline]
+    pub(crate) fn after_tick(&self, stats: &TickStats) {
+        if self.core.has_watch(TICKS | FAILED) {
+            self.after_watched_tick(stats);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn after_watched_tick(&self, stats: &TickStats) {
+        if let Some(hooks) = self.core.hooks() {
+            for hook in &self.settings.tick_hooks {
+                hooks.call(&self.core, || hook(stats));
+            }
+        }
+        if let Some(payload) = self.core.take_failure() {
+            std::panic::resume_unwind(payload);
+        }
     }
 
     /// One pass of the loop. `may_block` is asked after the batch has run, which may have changed it.
@@ -205,12 +275,17 @@ impl EventLoop {
         let since_turn = self.polls_since_turn.get();
         let left = POLLS_PER_TURN
             .saturating_sub(since_turn)
-            .min(self.batch_max);
+            .min(self.settings.batch_max);
         let batch = core.ready.len().min(left as usize) as u32;
+        let is_watched = core.has_watch(POLLS);
         let mut polls = since_turn;
         while polls < since_turn + batch {
             let Some(task) = core.ready.pop() else { break };
-            task.run(core);
+            if is_watched {
+                task.run_watched(core);
+            } else {
+                task.run(core);
+            }
             polls += 1;
             // A poll that has spent its budget was as long as many (hz_b14).
             let is_look_due = polls % POLLS_PER_CLOCK_LOOK == 0 || core.budget.get() == 0;
@@ -228,6 +303,7 @@ impl EventLoop {
             return false;
         }
         let now = self.clock.now();
+        self.cached_now.set(Some(now));
         let since = self.polling_since.get().unwrap_or(now);
         self.polling_since.set(Some(since));
         if now - since >= TURN_TIME_MAX {
@@ -258,6 +334,7 @@ impl EventLoop {
     #[inline(never)]
     fn expire_due(&self, stats: &mut TickStats) -> Instant {
         let now = self.clock.now();
+        self.cached_now.set(Some(now));
         stats.timers = self.timers.expire(&self.core.timers, now);
         now
     }
@@ -268,15 +345,24 @@ impl EventLoop {
         now: Option<Instant>,
         stats: &mut TickStats,
     ) -> io::Result<()> {
-        let may_block = may_block
-            && self.core.ready.is_empty()
-            && self.core.inbox.is_empty()
-            && self.after_turn.is_empty();
-        stats.events = if may_block {
+        if self.core.has_watch(WAITS) {
+            self.tell_waits(|hooks| hooks::call_all(&self.core, hooks, &hooks.before_wait, ()));
+        }
+        let may_block = may_block && self.is_idle() && !self.core.has_watch(FAILED);
+        let polls = self.polls_since_turn.get();
+        stats.events = if !self.quiet.is_empty() {
+            self.ask_for_quiet()?
+        } else if may_block {
             self.sleep(now)?
         } else {
             self.ask()?
         };
+        if self.core.has_watch(WAITS) {
+            let events = stats.events;
+            self.tell_waits(|hooks| hooks::call_all(&self.core, hooks, &hooks.after_wait, events));
+        }
+        self.cached_now.set(None);
+        self.quiet.count(polls);
         self.polls_since_turn.set(0);
         self.polling_since.set(None);
         self.is_turn_forced.set(false);
@@ -285,6 +371,29 @@ impl EventLoop {
             self.wake_after_turn();
         }
         Ok(())
+    }
+
+    /// Whether there is nothing to run, here or next.
+    fn is_idle(&self) -> bool {
+        self.core.ready.is_empty() && self.core.inbox.is_empty() && self.after_turn.is_empty()
+    }
+
+    /// Somebody waits for everybody else to wait: if they all do, and the selector has nothing to tell, it is
+    /// woken, in place of a sleep.
+    #[cold]
+    fn ask_for_quiet(&self) -> io::Result<usize> {
+        let events = self.ask()?;
+        if events == 0 && self.is_idle() {
+            self.quiet.wake();
+        }
+        Ok(events)
+    }
+
+    #[cold]
+    fn tell_waits(&self, tell: impl FnOnce(&Hooks)) {
+        if let Some(hooks) = self.core.hooks() {
+            tell(&hooks);
+        }
     }
 
     /// Waits until something happens. Only the inbox is looked at once more, after the sleep flag is
@@ -307,12 +416,37 @@ impl EventLoop {
                 self.core.describe_tasks()
             );
         }
+        if let Some(events) = self.spin(deadline)? {
+            return Ok(events);
+        }
         if !self.prepare_sleep()? {
             return self.ask();
         }
         let slept = self.reactor.turn(deadline);
         self.core.inbox.end_sleep();
         slept
+    }
+
+    /// Asks again and again for a while, before a sleep that would cost more. Says what came of it, if
+    /// anything did. A manual clock would never show that the while is over.
+    fn spin(&self, deadline: Deadline) -> io::Result<Option<usize>> {
+        let spin = self.settings.spin;
+        if spin.is_zero() || !matches!(self.clock, Clock::Monotonic) {
+            return Ok(None);
+        }
+        let start = self.clock.now();
+        let mut until = start + spin;
+        if let Deadline::At { at, .. } = deadline {
+            until = until.min(at);
+        }
+        while self.clock.now() < until {
+            let events = self.ask()?;
+            if events > 0 || !self.is_idle() {
+                return Ok(Some(events));
+            }
+            std::hint::spin_loop();
+        }
+        Ok(None)
     }
 
     /// Whether the loop may sleep: from here on whoever wakes it from elsewhere rings. The bell, and
@@ -400,6 +534,19 @@ impl EventLoop {
             self.reactor.notifier()?.notify()?;
         }
         Ok(())
+    }
+
+    /// Says which tasks are left, if it is to be said: one line for each, and one for each of its waits.
+    pub(crate) fn report_unfinished(&self) {
+        if !self.settings.reports_unfinished {
+            return;
+        }
+        let (count, text) = self.core.describe_unfinished();
+        if count > 0 {
+            failure::write_line(&format!(
+                "the loop ends while tasks are unfinished ({count}):{text}"
+            ));
+        }
     }
 
     /// The end: futures are dropped in spawn order, the inbox closes, the pool gets its time, timers and

@@ -15,6 +15,7 @@ use std::pin::{Pin, pin};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
+use crate::callback::Callback;
 use crate::event_loop::EventLoop;
 use crate::pool::{self, BlockingStatistics, Class, SentJob};
 use crate::task::core::{Core, CoreRef};
@@ -92,6 +93,32 @@ impl Handle {
             return Err(Closed(make));
         }
         Ok(self.send(location, make))
+    }
+
+    /// Calls `f` on the loop's thread, as [`call_soon`](crate::call_soon) does there.
+    ///
+    /// # Errors
+    /// [`Closed`] with the closure, if the loop is gone.
+    #[track_caller]
+    #[doc(alias = "call_soon_threadsafe")]
+    pub fn call_soon<C>(&self, f: C) -> Result<(), Closed<C>>
+    where
+        C: FnOnce() + Send + 'static,
+    {
+        let meta = SpawnMeta::at(Location::caller());
+        if self.is_closed() {
+            return Err(Closed(f));
+        }
+        join::send(&self.core, Callback::new(f), meta);
+        Ok(())
+    }
+
+    /// Ends [`Runtime::run_forever`](crate::Runtime::run_forever), as [`task::stop`](crate::task::stop) does from
+    /// inside; nothing, if the loop is gone.
+    pub fn stop(&self) {
+        let _ = self.call_soon(|| {
+            Core::with_current(|core| core.map(Core::stop));
+        });
     }
 
     /// Whether the loop is gone.

@@ -33,9 +33,11 @@
 //! `docs/architecture.md` explains it; `docs/promises.md` says what users may rely on.
 
 mod blocking;
+mod callback;
 pub mod channel;
 pub mod codec;
 mod context;
+mod debug;
 mod event_loop;
 mod handle;
 pub mod io;
@@ -43,6 +45,7 @@ mod list;
 pub mod net;
 mod pin;
 mod pool;
+mod quiet;
 mod reactor;
 mod runtime;
 mod shim;
@@ -85,7 +88,11 @@ pub mod task {
     mod joined;
 
     pub(crate) mod core;
+    pub(crate) mod extra;
     pub(crate) mod failure;
+    pub(crate) mod hooks;
+    pub(crate) mod info;
+    pub(crate) mod local;
     pub(crate) mod record;
 
     #[cfg(all(test, mainspring_loom))]
@@ -101,13 +108,22 @@ pub mod task {
 
     // And its face: what tasks are to users, from this layer and from those above.
     pub use crate::blocking::spawn_blocking;
+    pub use crate::callback::{CallHandle, call_at, call_later, call_soon};
     pub use crate::spawn::{
-        TaskBuilder, YieldNow, YieldToIo, current_task_id, spawn, yield_now, yield_to_io,
+        AllBlocked, TaskBuilder, YieldNow, YieldToIo, current_task_id, spawn, spawn_eager, stop,
+        wait_all_tasks_blocked, yield_now, yield_to_io,
     };
+    pub use budget::{
+        ConsumeBudget, Unconstrained, consume_budget, has_budget_remaining, unconstrained,
+    };
+    pub use failure::{Failure, FailurePolicy};
+    pub use info::{TaskInfo, TaskState, all, current, set_name};
     pub use join::{AbortOnDrop, JoinError, JoinHandle, TaskId};
+    pub use local::{LocalScope, TaskLocal, Unset};
 }
 
 pub use blocking::spawn_blocking;
+pub use callback::{CallHandle, call_at, call_later, call_soon};
 pub use event_loop::TickStats;
 pub use handle::{Closed, Handle, RemoteJoin};
 pub use mainspring_sys::{BackendKind, Interest, Ready};
@@ -116,6 +132,7 @@ pub use spawn::{
     TaskBuilder, YieldNow, YieldToIo, current_handle, current_task_id, spawn, yield_now,
     yield_to_io,
 };
+pub use task::failure::{Failure, FailurePolicy};
 pub use task::join::{AbortOnDrop, JoinError, JoinHandle, TaskId};
 
 /// Every Rust block of the pages compiles and runs.

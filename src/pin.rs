@@ -60,6 +60,30 @@ macro_rules! pinned_beside {
     }};
 }
 
+/// `(Pin<&mut Field>, &mut Other)` of `$this: Pin<&mut Self>`: as [`pinned_beside!`], to change both.
+macro_rules! pinned_mut_beside {
+    ($this:expr, $field:ident, $other:ident) => {{
+        #[allow(unsafe_code, reason = "PIN-1 to PIN-3, see src/pin.rs")]
+        // SAFETY: nothing is moved out of the struct; one field is structurally pinned (PIN-1 to PIN-3),
+        // the other is nowhere pinned, and they are two.
+        let beside = unsafe {
+            let this = std::pin::Pin::get_unchecked_mut($this);
+            (std::pin::Pin::new_unchecked(&mut this.$field), &mut this.$other)
+        };
+        beside
+    }};
+}
+
+/// The same of `$this: &mut Self` in its `Drop`: whoever was pinned stays pinned until the end.
+macro_rules! pinned_mut_in_drop {
+    ($this:expr, $field:ident, $other:ident) => {{
+        #[allow(unsafe_code, reason = "PIN-1 to PIN-3, see src/pin.rs")]
+        // SAFETY: a drop runs where the value stands, and moves nothing (PIN-2).
+        let field = unsafe { std::pin::Pin::new_unchecked(&mut $this.$field) };
+        (field, &mut $this.$other)
+    }};
+}
+
 /// A field that pinning does not reach: a closure, an item that is kept. It is `Unpin` whatever is in it,
 /// so a pinned view of it gives the value back.
 #[derive(Clone, Copy, Debug, Default)]
@@ -75,4 +99,6 @@ impl<T> Plain<T> {
     }
 }
 
-pub(crate) use {pinned, pinned_beside, pinned_in_drop, pinned_mut};
+pub(crate) use {
+    pinned, pinned_beside, pinned_in_drop, pinned_mut, pinned_mut_beside, pinned_mut_in_drop,
+};

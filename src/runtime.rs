@@ -8,6 +8,8 @@
 //! the loop still current, closes the inbox, detaches timers and sources, and closes the selector last.
 //! What is used afterwards answers `NotConnected: the loop is gone`.
 
+mod hooks;
+
 use std::cell::OnceCell;
 use std::fmt;
 use std::future::Future;
@@ -24,11 +26,14 @@ use mainspring_sys::Selector;
 use mainspring_sys::{BackendKind, Clock, Instant};
 
 use crate::context::{self, Entered};
-use crate::event_loop::{EventLoop, POLLS_PER_TURN, TickStats};
+use crate::debug;
+use crate::event_loop::{EventLoop, POLLS_PER_TURN, Settings, TickHook, TickStats};
 use crate::handle::Handle;
 use crate::pool::{self, BlockingStatistics, Class, Pool};
 use crate::reactor::Reactor;
 use crate::task::core::Owner;
+use crate::task::hooks::Hooks;
+use crate::task::info::TaskInfo;
 use crate::task::join::{self, JoinHandle};
 use crate::task::record::SpawnMeta;
 
@@ -68,7 +73,6 @@ pub fn run<F: Future>(future: F) -> io::Result<F::Output> {
 /// let runtime = Builder::new().name("worker").backend(BackendKind::Poll).build().unwrap();
 /// assert_eq!(runtime.backend_name(), "poll");
 /// ```
-#[derive(Debug)]
 #[must_use = "a builder makes nothing until `build`"]
 pub struct Builder {
     backend: BackendKind,
@@ -77,6 +81,10 @@ pub struct Builder {
     event_capacity: usize,
     clock: Clock,
     pool: pool::Options,
+    spin: Duration,
+    reports_unfinished: bool,
+    hooks: Hooks,
+    tick_hooks: Vec<TickHook>,
     #[cfg(feature = "sim")]
     selector: Option<Selector>,
 }
@@ -97,6 +105,10 @@ impl Builder {
             event_capacity: EVENT_CAPACITY,
             clock: Clock::default(),
             pool: pool::Options::default(),
+            spin: Duration::ZERO,
+            reports_unfinished: debug::is_on(),
+            hooks: Hooks::default(),
+            tick_hooks: Vec::new(),
             #[cfg(feature = "sim")]
             selector: None,
         }
@@ -255,13 +267,33 @@ impl Builder {
     }
 
     fn build_over(self, reactor: Reactor) -> Runtime {
-        let core = Owner::new();
+        let settings = Settings {
+            batch_max: self.batch_max,
+            name: self.name,
+            spin: self.spin,
+            reports_unfinished: self.reports_unfinished,
+            hooks: self.hooks,
+            tick_hooks: self.tick_hooks,
+        };
         let pool = Pool::new(self.pool);
-        let event_loop = EventLoop::new(core, reactor, pool, self.clock, self.batch_max, self.name);
+        let event_loop = EventLoop::new(Owner::new(), reactor, pool, self.clock, settings);
         Runtime {
             event_loop: Rc::new(event_loop),
             selector_fd: OnceCell::new(),
         }
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("backend", &self.backend)
+            .field("name", &self.name)
+            .field("batch_max", &self.batch_max)
+            .field("event_capacity", &self.event_capacity)
+            .field("spin", &self.spin)
+            .field("on_failure", &self.hooks.policy)
+            .finish_non_exhaustive()
     }
 }
 
@@ -312,10 +344,85 @@ impl Runtime {
         let entered = context::enter(event_loop, "Runtime::block_on");
         let _main = event_loop.begin_main();
         let result = join::run_main(event_loop.core(), future, meta, |is_wanted| {
-            event_loop.tick(|_| is_wanted()).map(drop)
+            event_loop.pass(|_| is_wanted()).map(drop)
         });
         drop(entered);
         result
+    }
+
+    /// Runs the loop until something calls [`task::stop`](crate::task::stop) or [`Handle::stop`]; tasks that
+    /// are left stay for the next call. A stop that came before ends it after one tick.
+    ///
+    /// # Errors
+    /// That the selector's wait failed.
+    ///
+    /// # Panics
+    /// As [`Runtime::block_on`], for the failure that the run is to end with and for a loop that can never go on.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// let runtime = mainspring::Runtime::new().unwrap();
+    /// drop(runtime.spawn(async {
+    ///     mainspring::time::sleep(Duration::from_millis(1)).await;
+    ///     mainspring::task::stop();
+    /// }));
+    /// runtime.run_forever().unwrap();
+    /// ```
+    #[track_caller]
+    pub fn run_forever(&self) -> io::Result<()> {
+        self.run_while("Runtime::run_forever", |_| true)
+    }
+
+    /// Runs the loop until no task is left that keeps it alive, or until it is stopped as in
+    /// [`Runtime::run_forever`]. Callbacks are tasks; those of the background do not count
+    /// ([`JoinHandle::set_background`]), and stay for the next call.
+    ///
+    /// # Errors
+    /// That the selector's wait failed.
+    ///
+    /// # Panics
+    /// As [`Runtime::run_forever`].
+    ///
+    /// ```
+    /// use std::{cell::Cell, rc::Rc, time::Duration};
+    /// let runtime = mainspring::Runtime::new().unwrap();
+    /// let has_run = Rc::new(Cell::new(false));
+    /// let flag = Rc::clone(&has_run);
+    /// drop(runtime.spawn(async move {
+    ///     drop(mainspring::call_later(Duration::from_millis(1), move || flag.set(true)));
+    /// }));
+    /// runtime.run_until_idle().unwrap();
+    /// assert!(has_run.get());
+    /// ```
+    #[track_caller]
+    #[doc(alias = "uv_run")]
+    pub fn run_until_idle(&self) -> io::Result<()> {
+        self.run_while("Runtime::run_until_idle", |event_loop| {
+            event_loop.core().has_counted_tasks()
+        })
+    }
+
+    /// Ticks as long as it is wanted and nobody stops it. Looks at the tasks once per turn: there may be many
+    /// that do not count.
+    #[track_caller]
+    fn run_while(&self, what: &str, is_wanted: impl Fn(&EventLoop) -> bool) -> io::Result<()> {
+        let event_loop = &*self.event_loop;
+        let _entered = context::enter(&self.event_loop, what);
+        let _main = event_loop.begin_main();
+        let core = event_loop.core();
+        while is_wanted(event_loop) {
+            loop {
+                let may_block = || !core.is_stopping() && is_wanted(event_loop);
+                let stats = event_loop.pass(|_| may_block())?;
+                if core.take_stop() {
+                    return Ok(());
+                }
+                if stats.is_turn {
+                    break;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// One pass of the loop that makes a turn and does not block: remote wakes, the ready batch, due
@@ -329,7 +436,8 @@ impl Runtime {
     /// What the selector says of its wait.
     ///
     /// # Panics
-    /// While a loop is entered on this thread. It never panics for a deadlock.
+    /// While a loop is entered on this thread; and with the failure that the run is to end with. It never panics
+    /// for a deadlock.
     ///
     /// ```
     /// use mainspring::Runtime;
@@ -365,6 +473,7 @@ impl Runtime {
             .event_loop
             .tick(|stats| may_block && stats.polls == 0)?;
         self.event_loop.rest()?;
+        self.event_loop.after_tick(&stats);
         Ok(stats)
     }
 
@@ -418,6 +527,13 @@ impl Runtime {
         self.event_loop.next_deadline()
     }
 
+    /// The unfinished tasks, in the order in which they were spawned. [`task::all`](crate::task::all) lists
+    /// them from inside.
+    #[must_use]
+    pub fn tasks(&self) -> Vec<TaskInfo> {
+        self.event_loop.core().infos()
+    }
+
     /// Reads the loop's clock.
     #[must_use]
     pub fn now(&self) -> Instant {
@@ -438,7 +554,8 @@ impl Runtime {
 
     /// Lets the tasks run for at most `limit` longer, then drops the runtime with what is left: jobs of the
     /// pool that wait are dropped, those that run are told, and get what is left of `limit`; threads that
-    /// are still busy then are left to themselves. Says whether all of them came to their end.
+    /// are still busy then are left to themselves. Says whether all of them came to their end. Tasks of the
+    /// background are not waited for.
     ///
     /// # Errors
     /// What the selector says of its wait; the runtime is dropped all the same.
@@ -452,9 +569,10 @@ impl Runtime {
         let deadline = event_loop.clock().now() + limit;
         event_loop.pool().set_shutdown_timeout(limit);
         let limit = crate::spawn(crate::time::sleep(limit));
-        let is_wanted = || event_loop.core().task_count() > 1 && !limit.is_finished();
+        limit.set_background(true);
+        let is_wanted = || event_loop.core().has_counted_tasks() && !limit.is_finished();
         while is_wanted() {
-            event_loop.tick(|_| is_wanted())?;
+            event_loop.pass(|_| is_wanted())?;
         }
         let have_tasks_ended = !limit.is_finished();
         let rest = deadline - event_loop.clock().now();
@@ -490,6 +608,7 @@ impl Drop for Runtime {
             return;
         }
         let entered = context::enter(&self.event_loop, "dropping a Runtime");
+        self.event_loop.report_unfinished();
         self.event_loop.close();
         drop(entered);
     }

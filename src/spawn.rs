@@ -1,4 +1,6 @@
-//! `spawn` and the two yields: what a task does with its own loop.
+//! `spawn` and the yields: what a task does with its own loop.
+
+mod blocked;
 
 use std::fmt;
 use std::future::Future;
@@ -11,9 +13,13 @@ use crate::context;
 use crate::handle::Handle;
 use crate::pin::pinned;
 use crate::task::core::Core;
+use crate::task::extra::Rare;
 use crate::task::join::{self, JoinHandle, TaskId};
+use crate::task::local::{Locals, TaskLocal};
 use crate::task::record::SpawnMeta;
 use crate::task::wait::{Kind, WaitRing, Waiter};
+
+pub use blocked::{AllBlocked, wait_all_tasks_blocked};
 
 const NO_LOOP: &str =
     "spawn must be called inside a running loop; see `Runtime::spawn` and `Handle`";
@@ -46,7 +52,7 @@ where
     }
 }
 
-/// Starts a task with a name.
+/// Starts a task that is out of the ordinary: with a name, with values of its own, in the background.
 ///
 /// ```
 /// mainspring::run(async {
@@ -55,10 +61,13 @@ where
 /// })
 /// .unwrap();
 /// ```
-#[derive(Debug, Default)]
+#[derive(Default)]
 #[must_use = "a builder makes nothing until `spawn`"]
 pub struct TaskBuilder {
     name: Option<Box<str>>,
+    locals: Locals,
+    is_background: bool,
+    is_eager: bool,
 }
 
 impl TaskBuilder {
@@ -67,9 +76,39 @@ impl TaskBuilder {
         TaskBuilder::default()
     }
 
-    /// The task's name, for handles and reports (kept with feature `inspect` only).
+    /// The task's name, for handles and reports.
     pub fn name(mut self, name: impl Into<String>) -> TaskBuilder {
         self.name = Some(name.into().into_boxed_str());
+        self
+    }
+
+    /// Whether it keeps no loop alive, as [`JoinHandle::set_background`] has it.
+    #[doc(alias = "unref")]
+    pub fn background(mut self, is_background: bool) -> TaskBuilder {
+        self.is_background = is_background;
+        self
+    }
+
+    /// Whether it is polled for the first time inside the spawn, as by [`spawn_eager`].
+    pub fn eager(mut self, is_eager: bool) -> TaskBuilder {
+        self.is_eager = is_eager;
+        self
+    }
+
+    /// Gives the task a value, in place of the one that it would inherit.
+    ///
+    /// ```
+    /// mainspring::task_local! {
+    ///     static USER: &'static str;
+    /// }
+    /// mainspring::run(async {
+    ///     let task = mainspring::TaskBuilder::new().local(&USER, "ann");
+    ///     assert_eq!(task.spawn(async { USER.get() }).await.unwrap(), "ann");
+    /// })
+    /// .unwrap();
+    /// ```
+    pub fn local<T>(mut self, key: &'static TaskLocal<T>, value: T) -> TaskBuilder {
+        key.add_to(&mut self.locals, value);
         self
     }
 
@@ -82,17 +121,79 @@ impl TaskBuilder {
     where
         F: Future + 'static,
     {
-        match join::spawn_current(
-            future,
-            SpawnMeta {
-                name: self.name,
-                location: Location::caller(),
-            },
-        ) {
+        let is_eager = self.is_eager;
+        let meta = self.meta(Location::caller());
+        let handle = if is_eager {
+            join::spawn_current_eager(future, meta)
+        } else {
+            join::spawn_current(future, meta)
+        };
+        match handle {
             Some(handle) => handle,
             None => panic!("{NO_LOOP}"),
         }
     }
+
+    fn meta(self, location: &'static Location<'static>) -> SpawnMeta {
+        let is_plain = self.name.is_none() && self.locals.is_empty() && !self.is_background;
+        let extra = || Box::new(Rare::new(self.name, self.locals, self.is_background));
+        SpawnMeta {
+            extra: (!is_plain).then(extra),
+            location,
+        }
+    }
+}
+
+impl fmt::Debug for TaskBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TaskBuilder")
+            .field("name", &self.name)
+            .field("is_background", &self.is_background)
+            .field("is_eager", &self.is_eager)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Starts a task and polls it for the first time at once, inside this call: what ends without a wait is done
+/// when this returns, and no tick was used.
+///
+/// This changes the order of things, so it is to be asked for: all that the future does until its first wait comes
+/// before the caller's next line. The new task is the current one meanwhile, with a budget of its own; its panic
+/// goes to its handle. Eager spawns inside of eager spawns are polled at once up to a depth of 32; the next one is
+/// an ordinary [`spawn`].
+///
+/// # Panics
+/// Where no loop runs.
+///
+/// ```
+/// mainspring::run(async {
+///     let cached = mainspring::task::spawn_eager(async { 5 });
+///     assert!(cached.is_finished());
+///     assert_eq!(cached.await.unwrap(), 5);
+/// })
+/// .unwrap();
+/// ```
+#[track_caller]
+pub fn spawn_eager<F>(future: F) -> JoinHandle<F::Output>
+where
+    F: Future + 'static,
+{
+    match join::spawn_current_eager(future, SpawnMeta::at(Location::caller())) {
+        Some(handle) => handle,
+        None => panic!("{NO_LOOP}"),
+    }
+}
+
+/// Ends [`Runtime::run_forever`](crate::Runtime::run_forever) or
+/// [`run_until_idle`](crate::Runtime::run_until_idle) after the current tick, whatever is ready. Other ways to run a
+/// loop go on; then the next of those two ends after one tick. [`Handle::stop`] does it from other threads.
+///
+/// # Panics
+/// Where no loop runs.
+#[track_caller]
+pub fn stop() {
+    let is_stopped = Core::with_current(|core| core.map(Core::stop).is_some());
+    assert!(is_stopped, "stop must be called inside a running loop");
 }
 
 /// The id of the task that is being polled; `None` outside of tasks.

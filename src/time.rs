@@ -22,6 +22,22 @@ pub use mainspring_sys::Instant;
 pub use sleep::{Sleep, sleep, sleep_until};
 pub use timeout::{Elapsed, Timeout, timeout, timeout_at};
 
+/// What the clock of the loop showed when anybody looked at it in this turn; so it is read once per turn at most,
+/// and is behind [`now`] by up to the time that 128 polls take, or about a millisecond, or one long poll. Where no loop
+/// runs it is `now`.
+///
+/// ```
+/// use mainspring::time::{cached_now, now};
+/// mainspring::run(async { assert!(cached_now() <= now()) }).unwrap();
+/// ```
+#[must_use]
+pub fn cached_now() -> Instant {
+    match crate::context::current() {
+        Some(event_loop) => event_loop.cached_now(),
+        None => mainspring_sys::Clock::Monotonic.now(),
+    }
+}
+
 /// Reads the clock of the loop that runs on this thread, which a test may have replaced; the system's
 /// monotonic clock where no loop runs.
 #[must_use]

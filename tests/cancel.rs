@@ -43,6 +43,8 @@ mod everywhere;
 mod blocking;
 #[path = "cancel/buf.rs"]
 mod buf;
+#[path = "cancel/calls.rs"]
+mod calls;
 #[path = "cancel/codec.rs"]
 mod codec;
 #[path = "cancel/connect.rs"]

@@ -24,17 +24,22 @@
 //! - **CORE-3** After [`Core::close`] nothing is queued, owned or in the inbox, and nothing will be.
 #![expect(unsafe_code, reason = "the counted block and its thread-local pointer")]
 
+use std::cell::RefCell;
 use std::fmt::Write;
 use std::panic::Location;
 use std::pin::Pin;
 use std::ptr::{self, NonNull};
+use std::rc::Rc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::task::Waker;
 
 use super::block::FreeLists;
 use super::count::{BiasedCount, OnRelease};
+use super::failure::{self, Payload};
+use super::hooks::Hooks;
 use super::inbox::Inbox;
+use super::marks::BACKGROUND;
 use super::queue::ReadyQueue;
 use super::raw::{Header, TaskRef};
 use super::wait::{TimerRings, Waiter};
@@ -44,6 +49,21 @@ use crate::shim::{AtomicU32, Cell, thread_word};
 
 /// How many completed operations of our own resources one poll may make before it must yield.
 pub(crate) const BUDGET: u32 = 128;
+
+/// Bits of [`Core::watch`]: no task is started any more;
+pub(crate) const CLOSING: u8 = 1;
+/// a hook is told of tasks that begin or end;
+pub(crate) const SPAWNS: u8 = 2;
+/// ... of polls;
+pub(crate) const POLLS: u8 = 4;
+/// ... of the waits for the selector;
+pub(crate) const WAITS: u8 = 8;
+/// ... of ticks;
+pub(crate) const TICKS: u8 = 16;
+/// the run is to end with a failure;
+pub(crate) const FAILED: u8 = 32;
+/// the run is to end because somebody said so.
+const STOPPING: u8 = 64;
 
 /// Ids are handed to loops in ranges of this many, so that an id names one task of the process.
 const ID_RANGE: u64 = 1 << 16;
@@ -61,6 +81,8 @@ pub(crate) struct Core {
     pub(crate) ready: ReadyQueue,
     /// The task whose future is being polled or dropped, or null.
     pub(crate) current: Cell<*const Header>,
+    /// How many first polls inside of spawns are under way.
+    pub(super) eager_depth: Cell<u32>,
     /// What is left of [`BUDGET`] for the poll that is under way.
     pub(crate) budget: Cell<u32>,
     /// The line of the call whose future is being polled, while that future has no wait node of its own.
@@ -74,8 +96,12 @@ pub(crate) struct Core {
     owned: Ring<Header>,
     next_id: Cell<u64>,
     id_range_end: Cell<u64>,
-    /// No task is started any more.
-    closing: Cell<bool>,
+    /// What is out of the ordinary: the bits above, nearly always none.
+    pub(crate) watch: Cell<u8>,
+    /// The user's functions, while the loop lives.
+    pub(super) hooks: RefCell<Option<Rc<Hooks>>>,
+    /// What the run is to end with, if [`FAILED`] says so.
+    failed: RefCell<Option<Payload>>,
     // Every thread.
     pub(crate) inbox: Inbox,
     handles: AtomicU32,
@@ -103,6 +129,7 @@ impl Core {
         Core {
             ready: ReadyQueue::new(),
             current: Cell::new(ptr::null()),
+            eager_depth: Cell::new(0),
             budget: Cell::new(BUDGET),
             caller: Cell::new(None),
             tick: Cell::new(0),
@@ -111,7 +138,9 @@ impl Core {
             owned: Ring::new(),
             next_id: Cell::new(0),
             id_range_end: Cell::new(0),
-            closing: Cell::new(false),
+            watch: Cell::new(0),
+            hooks: RefCell::new(None),
+            failed: RefCell::new(None),
             inbox: Inbox::new(),
             handles: AtomicU32::new(0),
             id: NEXT_LOOP_ID.fetch_add(1, Relaxed),
@@ -174,7 +203,47 @@ impl Core {
     }
 
     pub(crate) fn is_closing(&self) -> bool {
-        self.closing.get()
+        self.has_watch(CLOSING)
+    }
+
+    /// Whether one of these bits is set.
+    #[inline]
+    pub(crate) fn has_watch(&self, bits: u8) -> bool {
+        self.watch.get() & bits != 0
+    }
+
+    /// Whether a failure may end the run: it has not been ended by one, nor does the loop end anyway.
+    pub(super) fn may_fail(&self) -> bool {
+        !self.has_watch(CLOSING | FAILED)
+    }
+
+    /// The run is to end with `payload`.
+    pub(super) fn fail(&self, payload: Payload) {
+        self.watch.set(self.watch.get() | FAILED);
+        self.failed.replace(Some(payload));
+    }
+
+    /// The run is to end after this tick, if it is one that can be stopped.
+    pub(crate) fn stop(&self) {
+        self.watch.set(self.watch.get() | STOPPING);
+    }
+
+    /// Whether somebody stopped the run.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.has_watch(STOPPING)
+    }
+
+    /// Whether somebody stopped the run, which now ends.
+    pub(crate) fn take_stop(&self) -> bool {
+        let watch = self.watch.get();
+        self.watch.set(watch & !STOPPING);
+        watch & STOPPING != 0
+    }
+
+    /// What the run is to end with, if it is.
+    pub(crate) fn take_failure(&self) -> Option<Payload> {
+        self.watch.set(self.watch.get() & !FAILED);
+        self.failed.take()
     }
 
     pub(crate) fn next_task_id(&self) -> u64 {
@@ -199,6 +268,11 @@ impl Core {
         }
         self.budget.set(left - 1);
         true
+    }
+
+    /// Whether [`Core::spend`] would find a unit.
+    pub(super) fn has_budget(&self) -> bool {
+        self.budget.get() > 0 || self.current.get().is_null()
     }
 
     /// Queues `task` for the loop's thread, also while the loop is not entered: then somebody who
@@ -228,12 +302,16 @@ impl Core {
     /// Idempotent. From here on a spawn gives a task that is aborted already.
     pub(crate) fn close(&self) {
         debug_assert!(self.is_current());
-        self.closing.set(true);
+        self.watch.set(self.watch.get() | CLOSING);
         self.drop_all_tasks();
         for task in self.inbox.close() {
             self.collect(task);
         }
         self.drop_all_tasks();
+        self.drop_hooks();
+        if let Some(failure) = self.take_failure() {
+            failure::drop_quietly(failure);
+        }
     }
 
     /// Drops every future, in spawn order; what is spawned meanwhile is refused.
@@ -245,11 +323,6 @@ impl Core {
         while let Some(task) = self.ready.pop() {
             task.release_popped();
         }
-    }
-
-    /// How many tasks are unfinished. O(n).
-    pub(crate) fn task_count(&self) -> usize {
-        self.tasks().count()
     }
 
     /// A share for a block allocated on the loop's thread.
@@ -322,17 +395,41 @@ impl Core {
     pub(crate) fn describe_tasks(&self) -> String {
         let mut text = String::new();
         for task in self.tasks() {
-            let _ = write!(text, "\n  {}", task.describe());
-            Waiter::describe_all(task.waits(), &mut text);
-            for joined in self.tasks().filter(|t| t.joiner_task() == Some(task)) {
-                let _ = write!(text, "\n    waits for the end of {}", joined.describe());
-            }
+            self.describe_task(task, &mut text);
         }
         text
     }
 
+    fn describe_task(&self, task: TaskRef, text: &mut String) {
+        let _ = write!(text, "\n  {}", task.describe());
+        Waiter::describe_all(task.waits(), text);
+        for joined in self.tasks().filter(|t| t.joiner_task() == Some(task)) {
+            let _ = write!(text, "\n    waits for the end of {}", joined.describe());
+        }
+    }
+
+    /// The same of the tasks that count, and how many they are.
+    pub(crate) fn describe_unfinished(&self) -> (usize, String) {
+        let (mut count, mut text) = (0, String::new());
+        for task in self.counted_tasks() {
+            count += 1;
+            self.describe_task(task, &mut text);
+        }
+        (count, text)
+    }
+
+    /// Whether any task is unfinished that keeps a loop alive.
+    pub(crate) fn has_counted_tasks(&self) -> bool {
+        self.counted_tasks().next().is_some()
+    }
+
+    fn counted_tasks(&self) -> impl Iterator<Item = TaskRef> + '_ {
+        self.tasks()
+            .filter(|task| !task.header().marks.has(BACKGROUND))
+    }
+
     /// The unfinished tasks. No user code runs while the walk is used, so none of them goes.
-    fn tasks(&self) -> impl Iterator<Item = TaskRef> + '_ {
+    pub(super) fn tasks(&self) -> impl Iterator<Item = TaskRef> + '_ {
         // SAFETY: nobody is linked or unlinked during the walks of this file.
         let headers = unsafe { self.owned().iter() };
         // SAFETY: RAW-2, an owned task lives.

@@ -25,7 +25,9 @@ use std::task::{Context, Poll, Waker, ready};
 use super::budget::poll_spend;
 use super::core::{Core, CoreRef, Owner};
 use super::failure;
-use super::raw::TaskRef;
+use super::info::TaskInfo;
+use super::marks::BACKGROUND;
+use super::raw::{Start, TaskRef};
 use super::record::SpawnMeta;
 use super::state::Ending;
 use super::waker;
@@ -106,7 +108,44 @@ impl<T> JoinHandle<T> {
         TaskId(self.task.id())
     }
 
-    /// The task's name, if it was given one (feature `inspect`).
+    /// Makes the task one that keeps no loop alive, or an ordinary one again: who waits until all tasks are done
+    /// ([`Runtime::run_until_idle`](crate::Runtime::run_until_idle), [`Runtime::shutdown`](crate::Runtime::shutdown)) does
+    /// not wait for it.
+    ///
+    /// ```
+    /// let runtime = mainspring::Runtime::new().unwrap();
+    /// let forever = runtime.spawn(std::future::pending::<()>());
+    /// forever.set_background(true);
+    /// runtime.run_until_idle().unwrap();
+    /// ```
+    #[doc(alias = "unref")]
+    pub fn set_background(&self, is_background: bool) {
+        let marks = &self.task.header().marks;
+        if is_background {
+            marks.set(BACKGROUND);
+        } else {
+            marks.clear(BACKGROUND);
+        }
+    }
+
+    /// Whether it keeps no loop alive.
+    #[must_use]
+    pub fn is_background(&self) -> bool {
+        self.task.header().marks.has(BACKGROUND)
+    }
+
+    /// Whether it is being polled, or its future is being dropped.
+    pub(crate) fn is_running(&self) -> bool {
+        self.task.header().state.is_running()
+    }
+
+    /// What is known of the task now.
+    #[must_use]
+    pub fn info(&self) -> TaskInfo {
+        self.task.info()
+    }
+
+    /// The task's name, if it was given one.
     #[must_use]
     pub fn name(&self) -> Option<String> {
         self.task.name()
@@ -154,7 +193,27 @@ where
     // SAFETY: CORE-1, whoever entered the loop keeps its share until it left, which nobody does here.
     // That loop is entered on this thread, which makes it the loop's; the future does not borrow.
     // JOIN-1: the handle's reference comes with the task.
-    Some(unsafe { JoinHandle::new(core.as_ref().spawn(future, meta)) })
+    Some(unsafe { JoinHandle::new(core.as_ref().spawn(future, meta, Start::Queued)) })
+}
+
+/// As [`spawn_current`], but its first poll is here and now, unless too many such polls are under way.
+pub(crate) fn spawn_current_eager<F>(future: F, meta: SpawnMeta) -> Option<JoinHandle<F::Output>>
+where
+    F: Future + 'static,
+{
+    let core = Core::with_current(|core| core.map(NonNull::from))?;
+    // SAFETY: as in `spawn_current`; the poll is inside of another task's, or outside of all.
+    Some(unsafe { JoinHandle::new(core.as_ref().spawn(future, meta, Start::Eager)) })
+}
+
+/// As [`spawn_current`], for a future whose first poll only arms a wait: it is polled at once, however deep.
+pub(crate) fn spawn_current_armed<F>(future: F, meta: SpawnMeta) -> Option<JoinHandle<F::Output>>
+where
+    F: Future + 'static,
+{
+    let core = Core::with_current(|core| core.map(NonNull::from))?;
+    // SAFETY: as in `spawn_current_eager`.
+    Some(unsafe { JoinHandle::new(core.as_ref().spawn(future, meta, Start::Armed)) })
 }
 
 /// A new task of `owner`'s loop, which need not be entered.
@@ -164,7 +223,7 @@ where
 {
     // SAFETY: an `Owner` never leaves the loop's thread; the future does not borrow. JOIN-1: the
     // handle's reference comes with the task.
-    let handle = unsafe { JoinHandle::new(owner.spawn(future, meta)) };
+    let handle = unsafe { JoinHandle::new(owner.spawn(future, meta, Start::Queued)) };
     // Whoever embeds the loop may be waiting for its descriptor.
     owner.inbox.ring();
     handle
@@ -205,7 +264,7 @@ pub(crate) fn run_main<F: Future>(
     }
     // SAFETY: as in `spawn_on`; what the future borrows outlives `main`, whose drop ends the task,
     // and the handle's drop after it discards the output.
-    let handle = unsafe { JoinHandle::new(owner.spawn(future, meta)) };
+    let handle = unsafe { JoinHandle::new(owner.spawn(future, meta, Start::Queued)) };
     let mut main = Main { handle, owner };
     while !main.handle.is_finished() {
         tick(&|| !main.handle.is_finished())?;

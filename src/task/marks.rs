@@ -1,7 +1,7 @@
 //! A task's marks: what it is, beside what it is doing, and what woke it last.
 //!
 //! *Role.* [`super::state`] says where a task is in its life; here stands what does not change its life: that
-//! only a scope may poll it, that it keeps no loop alive, that its polls have no budget. One byte, which lies
+//! only a scope may poll it, that it keeps no loop alive, that its end has more to it. One byte, which lies
 //! beside the state's in the header's first line.
 //!
 //! *Model.* The low half are flags, the high half is the [`Cause`] of the last wake. Loop-only.
@@ -14,8 +14,8 @@ use crate::shim::Cell;
 pub(crate) const SCOPED: u8 = 1;
 /// Keeps no loop alive: who waits for all tasks does not wait for it.
 pub(crate) const BACKGROUND: u8 = 2;
-/// Its polls spend no budget.
-pub(crate) const UNCONSTRAINED: u8 = 4;
+/// There is more to do at its end than to drop the future: it has values, or a hook is told.
+pub(crate) const ATTENDED: u8 = 8;
 
 /// What woke a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,11 +93,11 @@ mod tests {
         let marks = Marks::new();
         assert_eq!(marks.cause(), Cause::Spawn);
         for cause in Cause::ALL {
-            marks.set(SCOPED | UNCONSTRAINED);
+            marks.set(SCOPED | ATTENDED);
             marks.set_cause(cause);
             assert_eq!(marks.cause(), cause);
-            assert!(marks.has(SCOPED) && marks.has(UNCONSTRAINED) && !marks.has(BACKGROUND));
-            marks.clear(SCOPED | UNCONSTRAINED);
+            assert!(marks.has(SCOPED) && marks.has(ATTENDED) && !marks.has(BACKGROUND));
+            marks.clear(SCOPED | ATTENDED);
             assert_eq!(marks.cause(), cause);
         }
     }

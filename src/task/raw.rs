@@ -9,7 +9,7 @@
 //! ```text
 //!    0 vtable      8 core       16 ready next   24 state, remote, class, marks
 //!   28 count (local, shared)    36 polls        40 waits     48 owned prev, next
-//!   64 joiner (waker)           80 inbox next   88 id        96 record      120 future | output | panic
+//!   64 joiner (waker)           80 inbox next   88 id        96 record      112 extra   120 future | output | panic
 //! ```
 //!
 //! *References.* The loop has one from spawn until the task is finished and out of the ready queue;
@@ -34,8 +34,9 @@
 //! waker that is unsound as soon as it is cloned to another thread.
 #![expect(unsafe_code, reason = "the task's layout and its vtable")]
 
-use std::alloc::Layout;
-use std::future::Future;
+mod start;
+
+use std::fmt::Write;
 use std::mem::offset_of;
 use std::panic::Location;
 use std::pin::Pin;
@@ -47,15 +48,18 @@ use std::task::{Context, Waker};
 use super::block::{self, SizeClass};
 use super::core::{BUDGET, Core};
 use super::count::{BiasedCount, OnRelease};
+use super::extra::Extra;
 use super::failure::{self, Payload};
-use super::marks::Marks;
-use super::record::{Record, SpawnMeta};
-use super::stage::{Block, Polled, Vtable, VtableOf};
-use super::state::{AfterPoll, Ending, OnDone, OnRun, OnWake, Remote, State};
+use super::marks::{ATTENDED, Marks};
+use super::record::Record;
+use super::stage::{Polled, Vtable};
+use super::state::{AfterPoll, Ending, OnDone, OnRun, Remote, State};
 use super::wait::Waiter;
 use super::waker;
 use crate::list::{Chain, Linked, Links, Ring};
 use crate::shim::{AtomicPtr, Cell};
+
+pub(crate) use start::Start;
 
 /// What a block begins with, whatever its future is.
 #[repr(C)]
@@ -76,7 +80,8 @@ pub(crate) struct Header {
     pub(super) joiner: Cell<Option<Waker>>,
     pub(crate) inbox_next: AtomicPtr<Header>,
     id: Cell<u64>,
-    record: Record,
+    pub(super) record: Record,
+    pub(super) extra: Extra,
 }
 
 // SAFETY: LIST's contract: the offset is that of the one `Links` field; a header never moves
@@ -89,135 +94,7 @@ unsafe impl Linked for Header {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TaskRef(NonNull<Header>);
 
-/// Where a new task comes from.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Origin {
-    /// The loop's thread: queued at once, with a join handle.
-    Local(SizeClass),
-    /// Any thread: it waits in the inbox to be adopted, without a handle.
-    Foreign,
-}
-
-impl Core {
-    /// A new task at the back of the ready queue (a sleeping loop is not rung); the caller gets the join handle's reference. A
-    /// loop that is closing drops the future at once, and the task is done, aborted.
-    ///
-    /// # Safety
-    /// Called on the loop's thread. If `F` or its output borrows, the caller sees to it that the
-    /// task is done, and its output taken or discarded, before the borrow ends.
-    #[inline]
-    pub(crate) unsafe fn spawn<F: Future>(&self, future: F, meta: SpawnMeta) -> TaskRef {
-        let (block, class) = self.free.take(Layout::new::<Block<F>>());
-        self.acquire_local();
-        // SAFETY: the block is new and has the layout.
-        let task = unsafe { TaskRef::write(self, block, future, meta, Origin::Local(class)) };
-        task.header().id.set(self.next_task_id());
-        task.header().record.adopt(self);
-        // SAFETY: RAW-4, headers don't move; it is unlinked in `finish`.
-        self.owned()
-            .push_back(unsafe { Pin::new_unchecked(task.header()) });
-        if self.is_closing() {
-            task.drop_for_close(self);
-            task.release_popped();
-        } else {
-            self.ready.push(task);
-        }
-        task
-    }
-
-    /// A new task, made on any thread, for [`super::inbox::Inbox::push`]; the caller gets the entry's
-    /// reference. The task has no join handle.
-    pub(crate) fn make_foreign<F>(&self, future: F, meta: SpawnMeta) -> TaskRef
-    where
-        F: Future + 'static,
-    {
-        let block = block::allocate(Layout::new::<Block<F>>());
-        self.acquire_shared();
-        // SAFETY: the block is new and has the layout.
-        unsafe { TaskRef::write(self, block, future, meta, Origin::Foreign) }
-    }
-
-    /// An inbox entry arrives: a wake, or a task to adopt. Takes the entry's reference.
-    pub(crate) fn collect(&self, task: TaskRef) {
-        let header = task.header();
-        if header.id.get() == 0 {
-            // The entry's reference becomes the loop's.
-            header.id.set(self.next_task_id());
-            header.record.adopt(self);
-            // SAFETY: RAW-4, headers don't move; it is unlinked in `finish`.
-            self.owned()
-                .push_back(unsafe { Pin::new_unchecked(header) });
-            if self.is_closing() {
-                task.drop_for_close(self);
-            } else {
-                self.queue_collected(task);
-            }
-            return;
-        }
-        self.queue_collected(task);
-        task.release();
-    }
-
-    #[inline]
-    fn queue_collected(&self, task: TaskRef) {
-        match task.header().state.transition_to_collected() {
-            OnWake::Push => self.ready.push(task),
-            OnWake::Nothing => {}
-        }
-    }
-}
-
 impl TaskRef {
-    /// Fills a new block.
-    ///
-    /// # Safety
-    /// `block` has room and alignment for `Block<F>`, and nobody else uses it. It comes with a share
-    /// of `core`.
-    #[inline]
-    unsafe fn write<F: Future>(
-        core: &Core,
-        block: NonNull<u8>,
-        future: F,
-        meta: SpawnMeta,
-        origin: Origin,
-    ) -> TaskRef {
-        let (state, remote, references, class) = match origin {
-            Origin::Local(class) => (State::new_queued(), Remote::new(), 2, class),
-            Origin::Foreign => (
-                State::new_foreign(),
-                Remote::new_notified(),
-                1,
-                SizeClass::NONE,
-            ),
-        };
-        let header = Header {
-            vtable: &VtableOf::<F>::VTABLE,
-            core: NonNull::from(core),
-            ready_next: Cell::new(ptr::null()),
-            state,
-            remote,
-            class,
-            marks: Marks::new(),
-            count: BiasedCount::new(references),
-            polls: AtomicU32::new(0),
-            waits: Chain::new(),
-            owned: Links::new(),
-            joiner: Cell::new(None),
-            inbox_next: AtomicPtr::new(ptr::null_mut()),
-            id: Cell::new(0),
-            record: Record::new(meta),
-        };
-        let target = block.cast::<Block<F>>().as_ptr();
-        // SAFETY: the caller gives us the block. Field by field, so that the future is copied once.
-        unsafe {
-            (&raw mut (*target).header).write(header);
-            (&raw mut (*target).stage).cast::<F>().write(future);
-        }
-        // The owned list gives back pointers to headers, which `from_listed` makes whole again.
-        let _ = block.as_ptr().expose_provenance();
-        TaskRef(block.cast())
-    }
-
     /// The task around a header that came out of a list of headers, whose pointer is good for the
     /// header alone.
     ///
@@ -276,11 +153,23 @@ impl TaskRef {
 
     /// `task 7 "name" (spawned at file:line:column)`.
     pub(crate) fn describe(self) -> String {
-        self.header().record.describe(self.id())
+        let mut text = format!("task {}", self.id());
+        if let Some(name) = self.name() {
+            let _ = write!(text, " \"{name}\"");
+        }
+        if let Some(location) = self.spawned_at() {
+            let _ = write!(text, " (spawned at {location})");
+        }
+        text
     }
 
     pub(crate) fn name(self) -> Option<String> {
-        self.header().record.name().map(str::to_owned)
+        self.header().extra.name()
+    }
+
+    /// How often it was polled.
+    pub(crate) fn polls(self) -> u32 {
+        self.header().polls.load(Relaxed)
     }
 
     pub(crate) fn spawned_at(self) -> Option<&'static Location<'static>> {
@@ -361,6 +250,9 @@ impl TaskRef {
         core.current.set(ptr::null());
         // ... and no node keeps a bare pointer to it.
         Waiter::forget_task(self.waits());
+        if header.marks.has(ATTENDED) {
+            self.attend(core);
+        }
         match on_done {
             OnDone::WakeJoiner => {
                 if let Some(joiner) = header.joiner.take() {
@@ -430,11 +322,11 @@ impl TaskRef {
     #[inline]
     fn free(self) {
         let (header, core) = (self.header(), self.core());
-        let is_plain = header.class != SizeClass::NONE && !header.record.is_named();
+        let is_plain = header.class != SizeClass::NONE && !header.extra.is_some();
         if !is_plain || !core.is_current() {
             return self.free_specially();
         }
-        // SAFETY: on the loop's thread; nobody else refers to the block, whose record owns nothing.
+        // SAFETY: on the loop's thread; nobody else refers to the block, whose extra owns nothing.
         unsafe { core.free.put(self.0.cast(), header.class) };
         // The block's share of the core. The event loop's own share still keeps it (CORE-1).
         core.release_local();
@@ -450,8 +342,8 @@ impl TaskRef {
         // For loom: whatever the loop's thread did to the block happens before it is freed.
         #[cfg(mainspring_loom)]
         let _ = header.ready_next.get();
-        // SAFETY: nobody else refers to the header, and the record is not used again.
-        unsafe { ptr::drop_in_place(&raw mut (*self.0.as_ptr()).record) };
+        // SAFETY: nobody else refers to the header, and the extra is not used again.
+        unsafe { ptr::drop_in_place(&raw mut (*self.0.as_ptr()).extra) };
         if is_local && class != SizeClass::NONE {
             // SAFETY: on the loop's thread, and nobody refers to the block; CORE-1 as below.
             unsafe { core.as_ref().free.put(self.0.cast(), class) };
@@ -487,7 +379,7 @@ impl TaskRef {
     pub(crate) fn discard_foreign(self) {
         // SAFETY: RAW-3, the future is there, for the task never ran; nobody else knows the task.
         if let Err(payload) = unsafe { (self.header().vtable.drop_future)(self) } {
-            failure::report_task(self, payload);
+            failure::report_foreign(self, payload);
         }
         self.free();
     }
@@ -531,6 +423,7 @@ mod tests {
         assert_eq!(size_of::<Header>(), 120);
         assert_eq!(offset_of!(Header, joiner), 64);
         assert!(offset_of!(Header, owned) + size_of::<Links>() <= 64);
-        assert_eq!(size_of::<Block<std::future::Ready<()>>>(), 136);
+        type Least = crate::task::stage::Block<std::future::Ready<()>>;
+        assert_eq!(size_of::<Least>(), 136);
     }
 }

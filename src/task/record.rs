@@ -1,6 +1,6 @@
-//! What a task remembers about itself: name, spawn line, parent, since when.
+//! What a task remembers about itself: spawn line, parent, since when.
 //!
-//! *Role.* `spawn` fills it, failure reports and `JoinHandle` read it. It is
+//! *Role.* `spawn` fills it, failure reports and `JoinHandle` read it. (A name is in [`super::extra`].) It is
 //! the block's reserved place for inspection; without feature `inspect` it is empty.
 //!
 //! *Model.* Single writer, the loop's thread. What changes after the spawn is in relaxed atomics, so
@@ -8,10 +8,14 @@
 
 use std::panic::Location;
 
+use super::extra::Rare;
+use super::local::Locals;
+
 /// What `spawn` was told about a new task.
 #[derive(Debug)]
 pub(crate) struct SpawnMeta {
-    pub(crate) name: Option<Box<str>>,
+    /// What few tasks have.
+    pub(crate) extra: Option<Box<Rare>>,
     pub(crate) location: &'static Location<'static>,
 }
 
@@ -19,7 +23,16 @@ impl SpawnMeta {
     #[inline]
     pub(crate) fn at(location: &'static Location<'static>) -> SpawnMeta {
         SpawnMeta {
-            name: None,
+            extra: None,
+            location,
+        }
+    }
+
+    /// Of a task that has a name, if it has one.
+    pub(crate) fn named(name: Option<Box<str>>, location: &'static Location<'static>) -> SpawnMeta {
+        let extra = |name| Box::new(Rare::new(Some(name), Locals::default(), false));
+        SpawnMeta {
+            extra: name.map(extra),
             location,
         }
     }
@@ -29,13 +42,11 @@ pub(crate) use imp::Record;
 
 #[cfg(feature = "inspect")]
 mod imp {
-    use std::cell::OnceCell;
     use std::panic::Location;
     use std::sync::atomic::AtomicU32;
     use std::sync::atomic::Ordering::Relaxed;
 
-    use super::SpawnMeta;
-    use crate::task::core::Core;
+    use crate::task::raw::TaskRef;
 
     #[derive(Debug)]
     #[repr(C)]
@@ -45,53 +56,34 @@ mod imp {
         /// The tick in which the task was spawned.
         spawned_in_tick: AtomicU32,
         location: &'static Location<'static>,
-        /// Boxed twice: one word in the block.
-        name: OnceCell<Box<Box<str>>>,
     }
 
     impl Record {
         #[inline]
-        pub(crate) fn new(meta: SpawnMeta) -> Record {
-            let name = OnceCell::new();
-            if let Some(text) = meta.name {
-                let _ = name.set(Box::new(text));
-            }
+        pub(crate) fn new(location: &'static Location<'static>) -> Record {
             Record {
                 parent: AtomicU32::new(0),
                 spawned_in_tick: AtomicU32::new(0),
-                location: meta.location,
-                name,
+                location,
             }
         }
 
-        /// The loop takes the task over.
+        /// The loop takes the task over, in this tick.
         #[inline]
-        pub(crate) fn adopt(&self, core: &Core) {
-            self.spawned_in_tick.store(core.tick.get(), Relaxed);
-            if let Some(parent) = core.current_task() {
+        pub(crate) fn adopt(&self, tick: u32, parent: Option<TaskRef>) {
+            self.spawned_in_tick.store(tick, Relaxed);
+            if let Some(parent) = parent {
                 self.parent.store(parent.id() as u32, Relaxed);
             }
         }
 
-        /// Whether it owns a name, to be freed with it.
-        #[inline]
-        pub(crate) fn is_named(&self) -> bool {
-            self.name.get().is_some()
-        }
-
-        pub(crate) fn name(&self) -> Option<&str> {
-            self.name.get().map(|name| &***name)
+        /// The low half of the parent's id, if it has one.
+        pub(crate) fn parent_low(&self) -> Option<u32> {
+            Some(self.parent.load(Relaxed)).filter(|low| *low != 0)
         }
 
         pub(crate) fn spawned_at(&self) -> Option<&'static Location<'static>> {
             Some(self.location)
-        }
-
-        pub(crate) fn describe(&self, id: u64) -> String {
-            match self.name() {
-                Some(name) => format!("task {id} \"{name}\" (spawned at {})", self.location),
-                None => format!("task {id} (spawned at {})", self.location),
-            }
         }
     }
 }
@@ -100,37 +92,26 @@ mod imp {
 mod imp {
     use std::panic::Location;
 
-    use super::SpawnMeta;
-    use crate::task::core::Core;
+    use crate::task::raw::TaskRef;
 
     #[derive(Debug)]
     pub(crate) struct Record;
 
     impl Record {
         #[inline]
-        pub(crate) fn new(meta: SpawnMeta) -> Record {
-            drop((meta.name, meta.location));
+        pub(crate) fn new(_location: &'static Location<'static>) -> Record {
             Record
         }
 
         #[inline]
-        pub(crate) fn adopt(&self, _core: &Core) {}
+        pub(crate) fn adopt(&self, _tick: u32, _parent: Option<TaskRef>) {}
 
-        #[inline]
-        pub(crate) fn is_named(&self) -> bool {
-            false
-        }
-
-        pub(crate) fn name(&self) -> Option<&str> {
+        pub(crate) fn parent_low(&self) -> Option<u32> {
             None
         }
 
         pub(crate) fn spawned_at(&self) -> Option<&'static Location<'static>> {
             None
-        }
-
-        pub(crate) fn describe(&self, id: u64) -> String {
-            format!("task {id}")
         }
     }
 }

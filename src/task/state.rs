@@ -162,6 +162,11 @@ impl State {
         self.has(DONE)
     }
 
+    /// Whether it is being polled, or its future is being dropped.
+    pub(crate) fn is_running(&self) -> bool {
+        self.0.get() & (RUNNING | DONE) == RUNNING
+    }
+
     #[inline]
     pub(crate) fn is_joinable(&self) -> bool {
         self.has(JOINABLE)

@@ -24,15 +24,16 @@ pub(crate) struct Layers {
 pub(crate) const SRC: Layers = Layers {
     folder: "src/",
     layers: &[
-        &["shim", "pin"],
+        &["shim", "pin", "debug"],
         &["list", "slab", "wheel"],
         &["task::state", "task::count", "task::block"],
         &["task"],
-        &["reactor", "timers", "pool"],
+        &["reactor", "timers", "pool", "quiet"],
         &["event_loop", "context"],
         &[
-            "runtime", "handle", "spawn", "blocking", "time", "scope", "join", "io", "net",
-            "process", "signal", "fs", "sync", "channel", "inspect", "sim", "stream", "codec",
+            "runtime", "handle", "spawn", "callback", "blocking", "time", "scope", "join", "io",
+            "net", "process", "signal", "fs", "sync", "channel", "inspect", "sim", "stream",
+            "codec",
         ],
     ],
     arrows: &[
@@ -44,6 +45,8 @@ pub(crate) const SRC: Layers = Layers {
         ("runtime", "inspect"),
         ("spawn", "handle"),
         ("blocking", "handle"),
+        ("callback", "time"),
+        ("handle", "callback"),
         ("scope", "spawn"),
         ("scope", "join"),
         ("stream", "time"),

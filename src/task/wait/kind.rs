@@ -35,6 +35,8 @@ pub(crate) enum Kind {
     Transport,
     /// The selector to be asked once more.
     SelectorTurn,
+    /// Everybody else to wait.
+    Quiet,
     /// A lock to be free; here and below, unless it says otherwise, the word is the number of a
     /// [`Tag`](crate::task::resource::Tag).
     Lock,
@@ -108,6 +110,7 @@ impl Kind {
             Kind::Buffer => write!(f, "a free buffer of a pool"),
             Kind::Transport => write!(f, "somebody to call its transport"),
             Kind::SelectorTurn => write!(f, "the next turn of the selector"),
+            Kind::Quiet => write!(f, "all other tasks to wait"),
             Kind::Lock => named(f, "lock"),
             Kind::ReadLock => named(f, "read lock"),
             Kind::WriteLock => named(f, "write lock"),
