@@ -28,7 +28,7 @@
 //! | L2 tasks | `task`: block, state, waker, queues, wait nodes, join |
 //! | L3 drivers | `reactor` (sources), `timers`, `pool` (threads that may block) |
 //! | L4 the loop | `event_loop` (the tick), `context` (which loop is entered) |
-//! | L5 for users | [`Runtime`], [`Handle`], [`spawn()`], [`spawn_blocking()`], [`time`], [`io`], [`stream`], [`codec`], [`net`], [`channel`] |
+//! | L5 for users | [`Runtime`], [`Handle`], [`spawn()`], [`spawn_blocking()`], [`time`], [`sync`], [`io`], [`stream`], [`codec`], [`net`], [`channel`] |
 //!
 //! `docs/architecture.md` explains it; `docs/promises.md` says what users may rely on.
 
@@ -54,6 +54,7 @@ pub mod sim;
 mod slab;
 mod spawn;
 pub mod stream;
+pub mod sync;
 pub mod time;
 mod timers;
 mod wheel;

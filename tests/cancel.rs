@@ -69,6 +69,8 @@ mod seek;
 mod slow;
 #[path = "cancel/stream.rs"]
 mod stream;
+#[path = "cancel/sync.rs"]
+mod sync;
 #[path = "cancel/tasks.rs"]
 mod tasks;
 #[path = "cancel/teeth.rs"]

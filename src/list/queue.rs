@@ -164,7 +164,6 @@ impl<N: Linked> Queue<N> {
     ///
     /// While the iterator is in use, no node is pushed here and none of this queue's is unlinked, except
     /// one that the iterator has already been advanced past (it looks one node ahead).
-    #[cfg(test)]
     pub(crate) unsafe fn iter(&self) -> Iter<N> {
         Iter {
             next: self.first.get(),
@@ -194,14 +193,12 @@ impl<N: Linked> Drop for Queue<N> {
 }
 
 /// Walks a [`Queue`]; see [`Queue::iter`] for what must not happen meanwhile.
-#[cfg(test)]
 #[derive(Debug)]
 pub(crate) struct Iter<N> {
     next: *const Links,
     _nodes: PhantomData<*const N>,
 }
 
-#[cfg(test)]
 impl<N: Linked> Iterator for Iter<N> {
     type Item = NonNull<N>;
 

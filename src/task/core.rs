@@ -325,6 +325,11 @@ impl Core {
         }
     }
 
+    /// Whether the task with this number is one of this loop's that has not ended. O(n).
+    pub(crate) fn has_task(&self, id: u64) -> bool {
+        self.tasks().any(|task| task.id() == id)
+    }
+
     /// A share for a block allocated on the loop's thread.
     #[inline]
     pub(crate) fn acquire_local(&self) {

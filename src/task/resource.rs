@@ -13,8 +13,10 @@
 
 use std::fmt;
 
+#[cfg(feature = "inspect")]
+use super::core::Core;
+
 /// What a task is to a primitive that others wait for.
-#[allow(dead_code, reason = "its users land next")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Peer {
     /// Nobody is known.
@@ -25,7 +27,6 @@ pub(crate) enum Peer {
     LastSeen(u64),
 }
 
-#[allow(unused_imports, reason = "its users land next")]
 pub(crate) use imp::Tag;
 #[cfg(feature = "inspect")]
 pub(crate) use imp::find;
@@ -49,7 +50,15 @@ impl fmt::Display for Named {
         )?;
         match note.peer.get() {
             Peer::Nobody => Ok(()),
-            Peer::Holder(id) => write!(f, ", held by task {id}"),
+            Peer::Holder(id) => {
+                write!(f, ", held by task {id}")?;
+                let is_known = Core::with_current(|core| core.is_none_or(|core| core.has_task(id)));
+                f.write_str(if is_known {
+                    ""
+                } else {
+                    ", which has ended or is another loop's"
+                })
+            }
             Peer::LastSeen(id) => write!(f, ", last used by task {id}"),
         }
     }

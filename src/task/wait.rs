@@ -383,6 +383,13 @@ impl Waiter {
         }
     }
 
+    /// Whether it holds a waker, bare or cloned.
+    #[inline]
+    fn has_waker(&self) -> bool {
+        let body = self.body();
+        !(body.data.get().is_null() && body.vtable.get().is_null())
+    }
+
     /// The task whose bare pointer it holds, if any.
     fn bare_task(&self) -> Option<TaskRef> {
         let body = self.body();

@@ -29,7 +29,13 @@ const BANNED_BEGINNINGS: [(&str, &str); 3] = [
 
 /// `get_` is right where the standard library has made it a convention; a count of handles is a
 /// noun.
-const ALLOWED: [&str; 3] = ["get_mut", "get_ref", "handle_count"];
+const ALLOWED: [&str; 5] = [
+    "get_mut",
+    "get_ref",
+    "get_or_init",
+    "get_or_try_init",
+    "handle_count",
+];
 
 fn is_product(source: &Source) -> bool {
     source.path.starts_with("src/")

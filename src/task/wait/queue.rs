@@ -13,6 +13,14 @@
 //! *Rules for the leaf future.* Its poll calls [`WaitQueue::poll`]. Its drop calls
 //! [`WaitQueue::cancel`], and gives back to the front of the line what that returns.
 //!
+//! *Requests.* Where not everybody asks for the same (so many permits, to read or to write), each node has
+//! a request, and who serves the line looks at the first one's before it gives.
+//!
+//! *Ghosts.* A node without a waker, whose task has ended since it was polled: its future was forgotten,
+//! or moved to a task that has not polled it yet. Who hands over what is not to be lost asks
+//! [`WaitQueue::first`], which takes them out; a moved future that comes again finds that it stands
+//! nowhere, and joins the line anew.
+//!
 //! # Invariants
 //!
 //! Those of [`super`]: WAIT-4 (a linked node lives), WAIT-5 (user code runs last) and WAIT-6.
@@ -32,27 +40,59 @@ use super::{Core, Kind, Place, TaskRef, Waiter, forgotten_cancel};
 use crate::list::{Linked, Queue};
 use crate::shim::Cell;
 
-/// A waiter with a typed slot for what is handed to it.
+/// A waiter with a typed slot for what is handed to it, and what it asks for.
 #[repr(C)]
-pub(crate) struct WaitNode<T> {
+pub(crate) struct WaitNode<T, R: Copy = ()> {
     waiter: Waiter,
     slot: Cell<Option<T>>,
+    request: Cell<R>,
     _pinned: PhantomPinned,
 }
 
 // SAFETY: the offset is that of the one `Links`; the node is `!Unpin` and its drop unlinks (WAIT-4).
-unsafe impl<T> Linked for WaitNode<T> {
-    const OFFSET: usize = offset_of!(WaitNode<T>, waiter) + Waiter::OFFSET;
+unsafe impl<T, R: Copy> Linked for WaitNode<T, R> {
+    const OFFSET: usize = offset_of!(WaitNode<T, R>, waiter) + Waiter::OFFSET;
 }
 
 impl<T> WaitNode<T> {
     #[inline]
     pub(crate) fn new(kind: Kind, location: &'static Location<'static>) -> WaitNode<T> {
+        WaitNode::with(kind, location, ())
+    }
+}
+
+impl<T, R: Copy> WaitNode<T, R> {
+    /// A node that asks for `request`.
+    #[inline]
+    pub(crate) fn with(
+        kind: Kind,
+        location: &'static Location<'static>,
+        request: R,
+    ) -> WaitNode<T, R> {
         WaitNode {
             waiter: Waiter::new(kind, location),
             slot: Cell::new(None),
+            request: Cell::new(request),
             _pinned: PhantomPinned,
         }
+    }
+
+    /// What was handed to it.
+    #[inline]
+    pub(crate) fn fetch(&self) -> Option<T> {
+        self.slot.take()
+    }
+
+    /// What it asks for.
+    #[inline]
+    pub(crate) fn request(&self) -> R {
+        self.request.get()
+    }
+
+    /// What it asks for, from now on.
+    #[inline]
+    pub(crate) fn set_request(&self, request: R) {
+        self.request.set(request);
     }
 
     #[inline]
@@ -75,11 +115,11 @@ impl<T> WaitNode<T> {
 }
 
 /// Who waits for a primitive, in order.
-pub(crate) struct WaitQueue<T>(Queue<WaitNode<T>>);
+pub(crate) struct WaitQueue<T, R: Copy = ()>(Queue<WaitNode<T, R>>);
 
-impl<T> WaitQueue<T> {
+impl<T, R: Copy> WaitQueue<T, R> {
     #[inline]
-    pub(crate) const fn new() -> WaitQueue<T> {
+    pub(crate) const fn new() -> WaitQueue<T, R> {
         WaitQueue(Queue::new())
     }
 
@@ -88,8 +128,51 @@ impl<T> WaitQueue<T> {
         self.0.is_empty()
     }
 
+    /// How many wait. O(n): for people, not for the path of every hand-off.
+    pub(crate) fn count(&self) -> usize {
+        // SAFETY: nothing is linked or unlinked during the walk, and WAIT-4.
+        let nodes = unsafe { self.0.iter() };
+        // SAFETY: WAIT-4, a linked node lives.
+        let waits = nodes.filter(|node| unsafe { node.as_ref() }.waiter.kind.get() != Kind::Marker);
+        waits.count()
+    }
+
+    /// What the one who waits longest asks for; ghosts that stand before it are taken out.
+    #[inline]
+    pub(crate) fn first(&self) -> Option<R> {
+        self.first_or(|_| false)
+    }
+
+    /// As [`WaitQueue::first`]; who `is_kept` by its request is no ghost, also without a waker.
+    #[inline]
+    pub(crate) fn first_or(&self, is_kept: impl Fn(R) -> bool) -> Option<R> {
+        loop {
+            // SAFETY: WAIT-4, a linked node lives.
+            let node = unsafe { self.0.first()?.as_ref() };
+            let request = node.request.get();
+            if node.waiter.has_waker() || is_kept(request) {
+                return Some(request);
+            }
+            // A marker goes on its way: who walks the queue sees that it does not stand here any more.
+            if let Some(ghost) = self.0.pop_front() {
+                // SAFETY: WAIT-4, it was linked until now. It stands in no list and holds no waker: as
+                // good as new (WAIT-3).
+                unsafe { ghost.as_ref() }.waiter.place.set(Place::New);
+            }
+        }
+    }
+
+    /// Joins the line without a waker, if `node` stands nowhere: its poll will bring one.
+    pub(crate) fn join(&self, node: Pin<&WaitNode<T, R>>, word: u64) {
+        if !node.is_queued() {
+            node.waiter.body();
+            node.waiter.set_word(word);
+            node.waiter.place.set(Place::Queue);
+            self.0.push_back(node);
+        }
+    }
+
     /// The id of the task that waits longest, if it is a task of ours.
-    #[allow(dead_code, reason = "its users land next")]
     pub(crate) fn first_task(&self) -> Option<u64> {
         let node = self.0.first()?;
         // SAFETY: WAIT-4, a linked node lives.
@@ -100,7 +183,7 @@ impl<T> WaitQueue<T> {
     /// `Ready` with what was handed to `node`; else it waits, at the back if it did not before, and
     /// `cx` is woken when something is. `word` says what for, to people.
     #[inline]
-    pub(crate) fn poll(&self, node: Pin<&WaitNode<T>>, cx: &Context<'_>, word: u64) -> Poll<T> {
+    pub(crate) fn poll(&self, node: Pin<&WaitNode<T, R>>, cx: &Context<'_>, word: u64) -> Poll<T> {
         Core::with_current(|core| self.poll_in(core, node, cx, word))
     }
 
@@ -108,7 +191,7 @@ impl<T> WaitQueue<T> {
     pub(crate) fn poll_in(
         &self,
         core: Option<&Core>,
-        node: Pin<&WaitNode<T>>,
+        node: Pin<&WaitNode<T, R>>,
         cx: &Context<'_>,
         word: u64,
     ) -> Poll<T> {
@@ -136,7 +219,7 @@ impl<T> WaitQueue<T> {
     pub(crate) fn enter(
         &self,
         core: Option<&Core>,
-        node: Pin<&WaitNode<T>>,
+        node: Pin<&WaitNode<T, R>>,
         cx: &Context<'_>,
         word: u64,
     ) -> bool {
@@ -150,7 +233,7 @@ impl<T> WaitQueue<T> {
 
     /// Takes out whoever waits longest.
     #[inline]
-    fn pop(&self) -> Option<NonNull<WaitNode<T>>> {
+    fn pop(&self) -> Option<NonNull<WaitNode<T, R>>> {
         loop {
             let node = self.0.pop_front()?;
             // SAFETY: WAIT-4, it was linked until now.
@@ -162,7 +245,7 @@ impl<T> WaitQueue<T> {
 
     /// Puts `value` into the slot of a node that was just taken out, and wakes it.
     #[inline]
-    fn deliver(node: NonNull<WaitNode<T>>, value: T) {
+    fn deliver(node: NonNull<WaitNode<T, R>>, value: T) {
         // SAFETY: WAIT-4, it was linked until now; user code runs only at the very end.
         let node = unsafe { Pin::new_unchecked(node.as_ref()) };
         node.slot.set(Some(value));
@@ -194,8 +277,10 @@ impl<T> WaitQueue<T> {
     }
 
     #[cold]
-    fn give_several(&self, first: NonNull<WaitNode<T>>, mut make: impl FnMut() -> T) {
-        let marker = pin!(WaitNode::new(Kind::Marker, Location::caller()));
+    fn give_several(&self, first: NonNull<WaitNode<T, R>>, mut make: impl FnMut() -> T) {
+        // SAFETY: WAIT-4, it was linked until now.
+        let request = unsafe { first.as_ref() }.request.get();
+        let marker = pin!(WaitNode::with(Kind::Marker, Location::caller(), request));
         let marker = marker.as_ref();
         marker.waiter.body();
         marker.waiter.place.set(Place::Queue);
@@ -218,7 +303,7 @@ impl<T> WaitQueue<T> {
     /// The future is dropped: `node` leaves the queue. What was handed to it and not fetched comes
     /// back, for the front of the line.
     #[inline]
-    pub(crate) fn cancel(&self, node: Pin<&WaitNode<T>>) -> Option<T> {
+    pub(crate) fn cancel(&self, node: Pin<&WaitNode<T, R>>) -> Option<T> {
         if node.waiter.is_new() {
             return node.slot.take();
         }
