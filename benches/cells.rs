@@ -12,6 +12,7 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
+use mainspring::channel::{self, Receiver, Sender};
 use mainspring::net::{TcpListener, TcpStream};
 use mainspring::time::{sleep, timeout};
 use mainspring::{run, spawn, yield_now};
@@ -25,6 +26,8 @@ fn cell(name: &str, count: usize) -> Option<BoxFuture> {
         "spawn-all" => Box::pin(spawn_in_batches(count, count)),
         "yield" => Box::pin(yields(count)),
         "yield-wake" => Box::pin(wakes(count)),
+        "ping-bounded" => Box::pin(ping(count, || channel::bounded(1))),
+        "ping-unbounded" => Box::pin(ping(count, channel::unbounded)),
         "timer-cancel" => Box::pin(timer_cancel(count)),
         "timer-roll" => Box::pin(timer_roll(count)),
         "timeout-ready" => Box::pin(timeout_ready(count)),
@@ -35,11 +38,13 @@ fn cell(name: &str, count: usize) -> Option<BoxFuture> {
     })
 }
 
-const NAMES: [&str; 10] = [
+const NAMES: [&str; 12] = [
     "spawn-batch",
     "spawn-all",
     "yield",
     "yield-wake",
+    "ping-bounded",
+    "ping-unbounded",
     "timer-cancel",
     "timer-roll",
     "timeout-ready",
@@ -155,6 +160,25 @@ async fn timeout_pending(count: usize) {
             .await
             .expect("it is soon ready");
     }
+}
+
+/// Round trips of two tasks over two channels.
+async fn ping(count: usize, make: impl Fn() -> (Sender<usize>, Receiver<usize>)) {
+    let (there, far) = make();
+    let (back, near) = make();
+    let echo = spawn(async move {
+        while let Some(index) = far.recv().await {
+            back.send(index).await.expect("the receiver is there");
+        }
+    });
+    let pinger = spawn(async move {
+        for index in 0..count {
+            there.send(index).await.expect("the receiver is there");
+            assert_eq!(near.recv().await, Some(index));
+        }
+    });
+    pinger.await.expect("it returns");
+    echo.await.expect("it returns");
 }
 
 /// Polls a future that waits.

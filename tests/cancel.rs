@@ -45,6 +45,8 @@ mod blocking;
 mod buf;
 #[path = "cancel/calls.rs"]
 mod calls;
+#[path = "cancel/channel.rs"]
+mod channel;
 #[path = "cancel/codec.rs"]
 mod codec;
 #[path = "cancel/connect.rs"]

@@ -41,6 +41,8 @@ row spawn-batch 100000 260
 row spawn-all 100000 280
 row yield 100000 120
 row yield-wake 100000 120
+row ping-bounded 100000 820
+row ping-unbounded 100000 670
 row timer-cancel 100000 240
 row timer-roll 100000 150
 row timeout-ready 100000 48

@@ -61,6 +61,7 @@ pub(crate) const SRC: Layers = Layers {
         ("process", "io"),
         ("process", "signal"),
         ("fs", "io"),
+        ("channel", "stream"),
         ("channel", "sync"),
         ("sim", "runtime"),
     ],

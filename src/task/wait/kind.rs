@@ -66,6 +66,8 @@ pub(crate) enum Kind {
     Receive,
     /// All items of a channel to be done.
     Drained,
+    /// Nobody to receive any more.
+    Closed,
     /// A message to all.
     Broadcast,
     /// A new value of a watched cell.
@@ -125,6 +127,7 @@ impl Kind {
             Kind::Send => named(f, "room in channel"),
             Kind::Receive => named(f, "an item of channel"),
             Kind::Drained => named(f, "all items to be done of channel"),
+            Kind::Closed => named(f, "the end of channel"),
             Kind::Broadcast => named(f, "a message of broadcast"),
             Kind::Watch => named(f, "a new value of watch"),
             Kind::Cancel => named(f, "cancel token"),

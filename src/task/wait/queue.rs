@@ -112,6 +112,14 @@ impl<T, R: Copy> WaitNode<T, R> {
     pub(crate) fn is_queued(&self) -> bool {
         self.waiter.is_linked()
     }
+
+    /// Puts `value` into the slot of a node that stands in no queue: for later, or for whoever serves it
+    /// when it has queued by [`WaitQueue::poll_bringing`].
+    #[inline]
+    pub(crate) fn put(&self, value: T) {
+        debug_assert!(!self.is_queued());
+        self.slot.set(Some(value));
+    }
 }
 
 /// Who waits for a primitive, in order.
@@ -229,6 +237,56 @@ impl<T, R: Copy> WaitQueue<T, R> {
             self.0.push_back(node);
         }
         is_armed
+    }
+
+    /// As [`WaitQueue::poll_in`], for a node that brings something: what was [put](WaitNode::put) into its
+    /// slot is there for [`WaitQueue::exchange`] while it waits, and comes back by its cancel.
+    pub(crate) fn poll_bringing(
+        &self,
+        core: Option<&Core>,
+        node: Pin<&WaitNode<T, R>>,
+        cx: &Context<'_>,
+        word: u64,
+    ) -> Poll<T> {
+        let was_queued = node.is_queued();
+        node.waiter().arm_in(cx, core);
+        if !was_queued {
+            node.waiter.set_word(word);
+            node.waiter.place.set(Place::Queue);
+            self.0.push_back(node);
+        } else if !node.is_queued() {
+            // A foreign waker's clone has led somebody to serve us.
+            node.waiter().drop_waker();
+            if let Some(answer) = node.slot.take() {
+                return Poll::Ready(answer);
+            }
+        }
+        Poll::Pending
+    }
+
+    /// Takes what the one who waits longest has brought, and hands it the answer; `false`: nobody waits.
+    /// No user code runs in `answer`.
+    pub(crate) fn exchange(&self, answer: impl FnOnce(Option<T>) -> T) -> bool {
+        let Some(node) = self.pop() else {
+            return false;
+        };
+        // SAFETY: WAIT-4, it was linked until now.
+        let brought = unsafe { node.as_ref() }.slot.take();
+        Self::deliver(node, answer(brought));
+        true
+    }
+
+    /// Whether the one who waits longest has brought what passes `test`, in which no user code runs.
+    pub(crate) fn first_brings(&self, test: impl FnOnce(&T) -> bool) -> bool {
+        let Some(node) = self.0.first() else {
+            return false;
+        };
+        // SAFETY: WAIT-4, a linked node lives.
+        let slot = unsafe { &node.as_ref().slot };
+        let brought = slot.take();
+        let passes = brought.as_ref().is_some_and(test);
+        slot.set(brought);
+        passes
     }
 
     /// Takes out whoever waits longest.

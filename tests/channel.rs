@@ -1,0 +1,13 @@
+//! Channels: who gets what, in which order, and that nothing is lost on the way.
+
+#[path = "channel/rig.rs"]
+mod rig;
+
+#[path = "channel/hazards.rs"]
+mod hazards;
+#[path = "channel/model.rs"]
+mod model;
+#[path = "channel/order.rs"]
+mod order;
+#[path = "channel/words.rs"]
+mod words;
