@@ -41,6 +41,7 @@ mod debug;
 mod event_loop;
 mod handle;
 pub mod io;
+mod join;
 mod list;
 pub mod net;
 mod pin;
@@ -85,6 +86,7 @@ pub mod task {
     pub(crate) mod resource;
     pub(crate) mod wait;
 
+    pub(crate) mod abort;
     pub(crate) mod join;
     mod joined;
 
@@ -110,10 +112,16 @@ pub mod task {
     // And its face: what tasks are to users, from this layer and from those above.
     pub use crate::blocking::spawn_blocking;
     pub use crate::callback::{CallHandle, call_at, call_later, call_soon};
+    pub use crate::join::{
+        AsCompleted, Gather, JoinAll, JoinMap, JoinNext, JoinNextKey, JoinNextWithId, JoinSet,
+        Shutdown, TryJoinAll, Until, Wait, Waited, as_completed, gather, join_all, spawn_many,
+        try_join_all, wait,
+    };
     pub use crate::spawn::{
         AllBlocked, TaskBuilder, YieldNow, YieldToIo, current_task_id, spawn, spawn_eager, stop,
         wait_all_tasks_blocked, yield_now, yield_to_io,
     };
+    pub use abort::{AbortHandle, Ended};
     pub use budget::{
         ConsumeBudget, Unconstrained, consume_budget, has_budget_remaining, unconstrained,
     };
@@ -127,6 +135,8 @@ pub use blocking::spawn_blocking;
 pub use callback::{CallHandle, call_at, call_later, call_soon};
 pub use event_loop::TickStats;
 pub use handle::{Closed, Handle, RemoteJoin};
+#[doc(hidden)]
+pub use join::written as __written;
 pub use mainspring_sys::{BackendKind, Interest, Ready};
 pub use runtime::{Builder, EnterGuard, Runtime, run};
 pub use spawn::{

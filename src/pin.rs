@@ -84,6 +84,18 @@ macro_rules! pinned_mut_in_drop {
     }};
 }
 
+/// `Pin<&mut T>` of the place `$index` of `$slice: Pin<&mut [T]>`.
+macro_rules! pinned_at {
+    ($slice:expr, $index:expr) => {{
+        let index = $index;
+        #[allow(unsafe_code, reason = "a slice is pinned in each of its places")]
+        // SAFETY: whoever has the slice pinned never moves what is in it, nor gives out `&mut` to a place
+        // unpinned (PIN-2, for places).
+        let place = unsafe { std::pin::Pin::map_unchecked_mut($slice, |slice| &mut slice[index]) };
+        place
+    }};
+}
+
 /// A field that pinning does not reach: a closure, an item that is kept. It is `Unpin` whatever is in it,
 /// so a pinned view of it gives the value back.
 #[derive(Clone, Copy, Debug, Default)]
@@ -100,5 +112,6 @@ impl<T> Plain<T> {
 }
 
 pub(crate) use {
-    pinned, pinned_beside, pinned_in_drop, pinned_mut, pinned_mut_beside, pinned_mut_in_drop,
+    pinned, pinned_at, pinned_beside, pinned_in_drop, pinned_mut, pinned_mut_beside,
+    pinned_mut_in_drop,
 };

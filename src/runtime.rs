@@ -79,6 +79,7 @@ pub struct Builder {
     name: Option<String>,
     batch_max: u32,
     event_capacity: usize,
+    seed: u64,
     clock: Clock,
     pool: pool::Options,
     spin: Duration,
@@ -103,6 +104,7 @@ impl Builder {
             name: None,
             batch_max: POLLS_PER_TURN,
             event_capacity: EVENT_CAPACITY,
+            seed: 0,
             clock: Clock::default(),
             pool: pool::Options::default(),
             spin: Duration::ZERO,
@@ -223,6 +225,13 @@ impl Builder {
         self
     }
 
+    /// Where the loop's random numbers begin, by which [`select!`](crate::select) is fair. It is 0 unless it is
+    /// said, so that one program makes the same choices each time it runs.
+    pub fn seed(mut self, seed: u64) -> Builder {
+        self.seed = seed;
+        self
+    }
+
     /// The clock the loop lives by.
     #[cfg(feature = "sim")]
     pub fn clock(mut self, clock: Clock) -> Builder {
@@ -275,8 +284,10 @@ impl Builder {
             hooks: self.hooks,
             tick_hooks: self.tick_hooks,
         };
+        let core = Owner::new();
+        core.set_seed(self.seed);
         let pool = Pool::new(self.pool);
-        let event_loop = EventLoop::new(Owner::new(), reactor, pool, self.clock, settings);
+        let event_loop = EventLoop::new(core, reactor, pool, self.clock, settings);
         Runtime {
             event_loop: Rc::new(event_loop),
             selector_fd: OnceCell::new(),

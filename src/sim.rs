@@ -22,8 +22,8 @@ const START: Instant = Instant::from_ns(1_000_000_000);
 /// Runs `future` on a loop with a manual clock that advances by itself whenever nothing is ready. The
 /// real selector is underneath, so sockets work; what depends on another thread's time does not.
 ///
-/// The `seed` decides where the clock stands inside a wheel step at the start: the same seed gives the
-/// same run.
+/// The `seed` decides where the clock stands inside a wheel step at the start, and is the loop's
+/// [`Builder::seed`]: the same seed gives the same run.
 ///
 /// # Panics
 /// As [`crate::run`]; and when the selector fails.
@@ -41,7 +41,8 @@ const START: Instant = Instant::from_ns(1_000_000_000);
 #[track_caller]
 pub fn run<F: Future>(seed: u64, future: F) -> F::Output {
     let clock = ManualClock::starting_at(start_of(seed));
-    let runtime = Builder::new().clock(Clock::Manual(clock)).build();
+    let builder = Builder::new().seed(seed);
+    let runtime = builder.clock(Clock::Manual(clock)).build();
     let runtime = runtime.expect("the selector of a simulated run could not be made");
     runtime
         .block_on(future)

@@ -57,6 +57,8 @@ mod copy;
 mod ends;
 #[path = "cancel/io.rs"]
 mod io;
+#[path = "cancel/join.rs"]
+mod join;
 #[path = "cancel/net.rs"]
 mod net;
 #[path = "cancel/pool.rs"]

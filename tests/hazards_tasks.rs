@@ -789,6 +789,42 @@ fn hz_a28_every_public_type_is_send_sync_and_unpin_as_written_here() {
 }
 
 #[test]
+fn hz_a28_the_types_of_joins_are_as_their_futures_or_stay_on_their_thread() {
+    use mainspring::task;
+    type Ready = std::future::Ready<u8>;
+    type Local = std::future::Ready<Rc<u8>>;
+    type TryReady = std::future::Ready<Result<u8, ()>>;
+    let mut wrong = String::new();
+    table! {
+        wrong;
+        task::JoinAll<Ready> => 1 1 1;
+        task::JoinAll<Local> => 0 0 1;
+        task::TryJoinAll<TryReady> => 1 1 1;
+        task::AsCompleted<Ready> => 1 1 1;
+        task::Gather<u8> => 0 0 1;
+        task::Wait<'static, u8> => 0 0 0;
+        task::Waited => 1 1 1;
+        task::Until => 1 1 1;
+        task::Ended => 1 1 1;
+        task::AbortHandle => 0 0 1;
+        task::JoinSet<u8> => 0 0 1;
+        task::JoinNext<'static, u8> => 0 0 0;
+        task::JoinNextWithId<'static, u8> => 0 0 0;
+        task::Shutdown<'static, u8> => 0 0 0;
+        task::JoinMap<u8, u8> => 0 0 1;
+        task::JoinNextKey<'static, u8, u8> => 0 0 0;
+    }
+    assert!(wrong.is_empty(), "[Send, Sync, Unpin] of{wrong}");
+    fn is_send<T: Send>(_: &T) {}
+    is_send(&async { mainspring::join!(async { 1 }, async { 2 }) });
+    is_send(&async { mainspring::try_join!(async { Ok::<_, ()>(1) }) });
+    is_send(&async { mainspring::race!(async { 1 }, async { 2 }) });
+    is_send(&async {
+        mainspring::select! { n = async { 1 } => n, n = async { 2 } => n }
+    });
+}
+
+#[test]
 fn hz_a28_the_types_of_sockets_and_of_streams_in_memory_too() {
     use mainspring::{io, net};
     let mut wrong = String::new();

@@ -89,6 +89,8 @@ pub(crate) struct Core {
     pub(crate) caller: Cell<Option<&'static Location<'static>>>,
     /// Counts ticks; wait nodes note since which one they wait.
     pub(crate) tick: Cell<u32>,
+    /// The state of the random numbers.
+    random: Cell<u64>,
     pub(crate) free: FreeLists,
     /// Timers on their way to the wheel.
     pub(crate) timers: TimerRings,
@@ -133,6 +135,7 @@ impl Core {
             budget: Cell::new(BUDGET),
             caller: Cell::new(None),
             tick: Cell::new(0),
+            random: Cell::new(0),
             free: FreeLists::new(),
             timers: TimerRings::new(),
             owned: Ring::new(),
@@ -273,6 +276,21 @@ impl Core {
     /// Whether [`Core::spend`] would find a unit.
     pub(super) fn has_budget(&self) -> bool {
         self.budget.get() > 0 || self.current.get().is_null()
+    }
+
+    /// Where the loop's random numbers begin; the same seed gives the same ones.
+    pub(crate) fn set_seed(&self, seed: u64) {
+        self.random.set(seed);
+    }
+
+    /// The next random number (SplitMix64): for fairness, and for nothing that must not be guessed.
+    #[inline]
+    pub(crate) fn random(&self) -> u64 {
+        let state = self.random.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
+        self.random.set(state);
+        let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
     }
 
     /// Queues `task` for the loop's thread, also while the loop is not entered: then somebody who

@@ -22,6 +22,7 @@ use std::pin::Pin;
 use std::ptr::NonNull;
 use std::task::{Context, Poll, Waker, ready};
 
+use super::abort::{AbortHandle, Ended};
 use super::budget::poll_spend;
 use super::core::{Core, CoreRef, Owner};
 use super::failure;
@@ -102,6 +103,42 @@ impl<T> JoinHandle<T> {
         self.task.is_done()
     }
 
+    /// How the task ended, without taking its result: `None` while it has not, and after the result was
+    /// taken. What a panic carried, only the join gives.
+    ///
+    /// ```
+    /// use mainspring::{spawn, task::Ended, yield_now};
+    /// mainspring::run(async {
+    ///     let mut handle = spawn(async { 7 });
+    ///     assert_eq!(handle.outcome(), None);
+    ///     yield_now().await;
+    ///     assert_eq!(handle.outcome(), Some(Ended::Output));
+    ///     assert_eq!((&mut handle).await.unwrap(), 7);
+    ///     assert_eq!(handle.outcome(), None);
+    /// })
+    /// .unwrap();
+    /// ```
+    #[must_use]
+    pub fn outcome(&self) -> Option<Ended> {
+        self.task.peek_ending().map(Ended::from)
+    }
+
+    /// Something to abort the task by, beside this handle and after it.
+    #[must_use]
+    pub fn abort_handle(&self) -> AbortHandle {
+        AbortHandle::new(self.task)
+    }
+
+    /// Whoever polls as `waker` awaits the task from now on, as if it had polled the handle.
+    pub(crate) fn set_joiner(&self, waker: &Waker) {
+        self.task.set_joiner(waker);
+    }
+
+    /// Nobody awaits the task any more.
+    pub(crate) fn clear_joiner(&self) {
+        self.task.clear_joiner();
+    }
+
     /// The task's id.
     #[must_use]
     pub fn id(&self) -> TaskId {
@@ -169,6 +206,7 @@ impl<T> JoinHandle<T> {
     }
 
     /// The result of a task that is done; `None` if it was taken before.
+    #[inline]
     pub(crate) fn take(&mut self) -> Option<Result<T, JoinError>> {
         let result = match self.task.take_ending()? {
             // SAFETY: it says so just now, and JOIN-1 gives the type.

@@ -41,12 +41,9 @@ impl TaskRef {
     /// The task goes on.
     #[inline(never)]
     fn detach_unfinished(self) {
-        let header = self.header();
-        if let Some(joiner) = header.joiner.take() {
-            failure::contain("a joiner's waker, as it was dropped,", || drop(joiner));
-        }
+        self.clear_joiner();
         // The handle's reference was made on this thread, so it goes from the local half.
-        header.count.release_local();
+        self.header().count.release_local();
     }
 
     /// Whether the future is gone.
@@ -59,6 +56,18 @@ impl TaskRef {
     #[inline]
     pub(crate) fn take_ending(self) -> Option<Ending> {
         self.header().state.take_ending()
+    }
+
+    /// How it ended; `None` while it has not, and once its result was taken.
+    pub(crate) fn peek_ending(self) -> Option<Ending> {
+        self.header().state.peek_ending()
+    }
+
+    /// Nobody awaits the handle any more.
+    pub(crate) fn clear_joiner(self) {
+        if let Some(joiner) = self.header().joiner.take() {
+            failure::contain("a joiner's waker, as it was dropped,", || drop(joiner));
+        }
     }
 
     /// Keeps the waker of whoever awaits the handle, in place of an earlier one.

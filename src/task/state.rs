@@ -296,15 +296,30 @@ impl State {
         let bits = self.0.get();
         debug_assert_ne!(bits & DONE, 0);
         self.0.set(bits & !(OUTPUT | PANIC | ABORTED));
-        if bits & OUTPUT != 0 {
-            Some(Ending::Output)
-        } else if bits & PANIC != 0 {
-            Some(Ending::Panic)
-        } else if bits & ABORTED != 0 {
-            Some(Ending::Aborted)
-        } else {
-            None
+        ending_of(bits)
+    }
+
+    /// How the task ended; `None` while it has not, and once the result was taken.
+    pub(crate) fn peek_ending(&self) -> Option<Ending> {
+        let bits = self.0.get();
+        if bits & DONE == 0 {
+            return None;
         }
+        ending_of(bits)
+    }
+}
+
+/// Which result the bits of a task that is done say.
+#[inline]
+fn ending_of(bits: u8) -> Option<Ending> {
+    if bits & OUTPUT != 0 {
+        Some(Ending::Output)
+    } else if bits & PANIC != 0 {
+        Some(Ending::Panic)
+    } else if bits & ABORTED != 0 {
+        Some(Ending::Aborted)
+    } else {
+        None
     }
 }
 
@@ -396,7 +411,22 @@ mod tests {
         assert_eq!(state.transition_to_running(), OnRun::Poll);
         assert_eq!(state.transition_to_aborted(), OnAbort::Nothing);
         assert_eq!(state.transition_to_done(Ending::Output), OnDone::WakeJoiner);
+        assert_eq!(state.peek_ending(), Some(Ending::Output), "a look");
         assert_eq!(state.take_ending(), Some(Ending::Output));
+        assert_eq!(state.peek_ending(), None, "it was taken");
+    }
+
+    #[test]
+    fn an_abort_that_is_under_way_is_no_ending_yet() {
+        let state = State::new_queued();
+        assert_eq!(state.transition_to_aborted(), OnAbort::Nothing);
+        assert_eq!(state.peek_ending(), None);
+        assert_eq!(state.transition_to_running(), OnRun::DropFuture);
+        assert_eq!(
+            state.transition_to_done(Ending::Aborted),
+            OnDone::WakeJoiner
+        );
+        assert_eq!(state.peek_ending(), Some(Ending::Aborted));
     }
 
     #[test]

@@ -49,6 +49,7 @@ pub(crate) const SRC: Layers = Layers {
         ("handle", "callback"),
         ("scope", "spawn"),
         ("scope", "join"),
+        ("join", "stream"),
         ("stream", "time"),
         ("io", "runtime"),
         ("io", "stream"),
