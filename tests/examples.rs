@@ -330,6 +330,23 @@ fn custom_future_takes_what_was_put_in_turn() {
 }
 
 #[test]
+fn blocking_progress_counts_to_the_end_while_the_loop_is_free() {
+    let printed = output("blocking_progress", &[]);
+    assert!(
+        printed.ends_with("17984 primes below 200000\nthe loop was free: true\n"),
+        "{printed}"
+    );
+    assert!(printed.starts_with(char::is_numeric), "{printed}");
+}
+
+#[test]
+fn blocking_progress_gives_up_half_way_and_the_job_sees_it() {
+    let printed = output("blocking_progress", &["--abort", "20"]);
+    let end = "given up: the task was aborted\nthe loop was free: true\n";
+    assert!(printed.ends_with(end), "{printed}");
+}
+
+#[test]
 fn threads_to_loop_collects_every_result() {
     assert_eq!(
         output("threads_to_loop", &[]),
