@@ -55,6 +55,18 @@ where
     spawn_on_current(work, Class::default(), SpawnMeta::at(Location::caller()))
 }
 
+/// For what else blocks on the pool on a user's behalf; `None` where no loop runs.
+pub(crate) fn spawn_at<F, T>(work: F, location: &'static Location<'static>) -> Option<JoinHandle<T>>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    let meta = SpawnMeta::at(location);
+    context::current()?
+        .pool()
+        .spawn(work, Class::default(), meta)
+}
+
 #[track_caller]
 fn spawn_on_current<F, T>(work: F, class: Class, meta: SpawnMeta) -> JoinHandle<T>
 where

@@ -12,5 +12,7 @@ mod ends;
 mod hazards;
 #[path = "blocking_pool/jobs.rs"]
 mod jobs;
+#[path = "blocking_pool/streams.rs"]
+mod streams;
 #[path = "blocking_pool/threads.rs"]
 mod threads;

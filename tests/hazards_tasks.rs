@@ -866,6 +866,8 @@ fn hz_a28_the_types_of_the_blocking_pool_too() {
         blocking::Aborted => 1 1 1;
         blocking::BlockingStatistics => 1 1 1;
         blocking::ClassStatistics => 1 1 1;
+        mainspring::io::ReadOnPool<u8> => 0 0 1;
+        mainspring::io::WriteOnPool<u8> => 0 0 1;
     }
     assert!(wrong.is_empty(), "[Send, Sync, Unpin] of{wrong}");
 }

@@ -3,7 +3,7 @@
 //! *Model.* A runtime that is not running lends itself: each call is a `block_on` of one operation, in
 //! which the tasks of the loop run on. No thread and no buffer stands between, so a call that fails or
 //! is late has taken exactly what the operation below took. The other direction, a blocking reader that
-//! is awaited, needs a thread that may block; it is not here.
+//! is awaited, needs a thread that may block: `read_on_pool` and `write_on_pool` have one.
 
 use std::fmt;
 use std::future::Future;

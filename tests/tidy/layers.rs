@@ -52,6 +52,7 @@ pub(crate) const SRC: Layers = Layers {
         ("join", "stream"),
         ("stream", "time"),
         ("io", "runtime"),
+        ("io", "blocking"),
         ("io", "stream"),
         ("io", "time"),
         ("codec", "io"),
