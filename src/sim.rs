@@ -4,14 +4,23 @@
 //! anything is ready and jumps to the next deadline when nothing is, so an hour's sleep takes no time
 //! and the result is the same on every machine.
 //!
+//! [`Sequencer`] fixes the order of steps across tasks, [`assert_waits`] and [`assert_ready`] say whether an await
+//! waits, and [`wait_all_tasks_blocked`](crate::task::wait_all_tasks_blocked), which needs no feature, lets everything
+//! happen that can happen by itself.
+//!
 //! Feature `sim` only. It holds, besides, what `mainspring_sys` offers: the scripted selector and the
 //! fault plan, re-exported here.
+
+mod sequencer;
+mod waits;
 
 use std::future::Future;
 
 pub use mainspring_sys::clock::{Clock, ManualClock};
 pub use mainspring_sys::fault;
 pub use mainspring_sys::selector::scripted;
+pub use sequencer::{Sequencer, Turn, TurnWait};
+pub use waits::{Asserted, assert_ready, assert_waits};
 
 use crate::runtime::Builder;
 use mainspring_sys::Instant;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use mainspring::sim::{Sequencer, Turn, assert_ready, assert_waits};
 use mainspring::task::{
     TaskLocal, consume_budget, has_budget_remaining, unconstrained, wait_all_tasks_blocked,
 };
@@ -22,6 +23,8 @@ everywhere! {
     a_yield_of_the_budget_can_be_made_again,
     the_drop_of_what_runs_without_a_budget_drops_it,
     the_drop_of_a_scope_drops_its_future_and_takes_the_value_away,
+    a_turn_can_be_asked_for_again,
+    the_drop_of_an_assertion_drops_its_future,
 }
 
 // cancels: wait_all_tasks_blocked
@@ -113,6 +116,52 @@ fn the_drop_of_a_scope_drops_its_future_and_takes_the_value_away(on: On) {
             assert_eq!(*noted, Some(7), "the value is set as the future goes");
             assert!(LEVEL.try_with(|_| ()).is_err(), "and not after that");
         },
+    );
+    assert_eq!(waits, 1);
+}
+
+// cancels: Sequencer::turn
+fn a_turn_can_be_asked_for_again(on: On) {
+    let setup = || {
+        let steps = Sequencer::new();
+        let first = Box::pin(steps.turn(0));
+        ((steps, Vec::new()), (Some(first), None::<Turn>))
+    };
+    let waits = Case::new(on, setup)
+        .world(|(first, turn)| {
+            let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+            if let Some(mut first) = first.take() {
+                let polled = std::future::Future::poll(first.as_mut(), &mut cx);
+                assert!(polled.map(|first| *turn = Some(first)).is_ready());
+            }
+            *turn = None;
+        })
+        .safe(
+            async |(steps, taken)| {
+                while taken.len() < 3 {
+                    let number = taken.len() as u64 + 1;
+                    let _turn = steps.turn(number).await;
+                    taken.push(number);
+                }
+            },
+            async |(_, taken), _| assert_eq!(*taken, [1, 2, 3]),
+        );
+    assert_eq!(waits, 1);
+}
+
+// cancels: sim::assert_waits, sim::assert_ready
+fn the_drop_of_an_assertion_drops_its_future(on: On) {
+    let waits = Case::new(on, || (None, ())).not_safe(
+        async |noted: &mut Option<u32>| {
+            let note = NotesLevel(noted);
+            assert_waits(async move {
+                assert_ready(async {}).await;
+                let _note = note;
+                sleep(MS).await;
+            })
+            .await;
+        },
+        async |noted, ()| assert_eq!(*noted, None),
     );
     assert_eq!(waits, 1);
 }

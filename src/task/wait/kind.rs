@@ -54,6 +54,9 @@ pub(crate) enum Kind {
     Condvar,
     /// The others at a barrier.
     Barrier,
+    /// A turn in a fixed order of steps.
+    #[cfg(feature = "sim")]
+    Sequence,
     /// A cell to be filled by somebody else.
     OnceCell,
     /// Those inside a gate to leave.
@@ -120,6 +123,8 @@ impl Kind {
             Kind::Event => named(f, "event"),
             Kind::Notify => named(f, "a notification of notify"),
             Kind::Condvar => named(f, "condvar"),
+            #[cfg(feature = "sim")]
+            Kind::Sequence => named(f, "a turn of sequencer"),
             Kind::Barrier => named(f, "the others at barrier"),
             Kind::OnceCell => named(f, "once cell"),
             Kind::Gate => named(f, "those inside gate"),
