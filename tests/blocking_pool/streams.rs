@@ -28,21 +28,29 @@ impl Read for Fed {
 
 /// Keeps what is written, and fails when it is told to.
 #[derive(Clone, Default)]
-struct Kept(Arc<Mutex<(Vec<u8>, Option<ErrorKind>, u32)>>);
+struct Kept(Arc<Mutex<Inner>>);
+
+#[derive(Default)]
+struct Inner {
+    bytes: Vec<u8>,
+    /// What the next write fails with.
+    failure: Option<ErrorKind>,
+    flushes: u32,
+}
 
 impl Write for Kept {
     fn write(&mut self, buf: &[u8]) -> Result<usize> {
         let mut kept = self.0.lock().unwrap();
-        if let Some(kind) = kept.1.take() {
+        if let Some(kind) = kept.failure.take() {
             return Err(kind.into());
         }
         let count = buf.len().min(1000);
-        kept.0.extend_from_slice(&buf[..count]);
+        kept.bytes.extend_from_slice(&buf[..count]);
         Ok(count)
     }
 
     fn flush(&mut self) -> Result<()> {
-        self.0.lock().unwrap().2 += 1;
+        self.0.lock().unwrap().flushes += 1;
         Ok(())
     }
 }
@@ -138,10 +146,14 @@ fn a_writer_that_blocks_gets_all_bytes_in_order_and_a_flush() {
             writer.write_all(chunk).await.unwrap();
         }
         writer.flush().await.unwrap();
-        assert!(kept.0.lock().unwrap().0 == pattern(300_000));
-        assert_eq!(kept.0.lock().unwrap().2, 1);
+        assert!(kept.0.lock().unwrap().bytes == pattern(300_000));
+        assert_eq!(kept.0.lock().unwrap().flushes, 1);
         writer.flush().await.unwrap();
-        assert_eq!(kept.0.lock().unwrap().2, 1, "there was nothing to flush");
+        assert_eq!(
+            kept.0.lock().unwrap().flushes,
+            1,
+            "there was nothing to flush"
+        );
         writer.close().await.unwrap();
         let error = writer.write(b"late").await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::BrokenPipe);
@@ -154,14 +166,14 @@ fn a_writer_that_blocks_gets_all_bytes_in_order_and_a_flush() {
 fn an_error_of_a_write_comes_out_of_the_next_call_once() {
     mainspring::run(async {
         let kept = Kept::default();
-        kept.0.lock().unwrap().1 = Some(ErrorKind::StorageFull);
+        kept.0.lock().unwrap().failure = Some(ErrorKind::StorageFull);
         let mut writer = write_on_pool(kept.clone());
         assert_eq!(writer.write(b"lost").await.unwrap(), 4);
         let error = writer.flush().await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::StorageFull);
         writer.write_all(b"kept").await.unwrap();
         writer.flush().await.unwrap();
-        assert_eq!(kept.0.lock().unwrap().0, b"kept");
+        assert_eq!(kept.0.lock().unwrap().bytes, b"kept");
     })
     .unwrap();
 }
