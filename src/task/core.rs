@@ -398,10 +398,7 @@ impl Core {
     fn all_wakers_are_known(&self) -> bool {
         let mut unknown = 0i64;
         for task in self.tasks() {
-            let Some(wakers) = task.known_wakers() else {
-                return false;
-            };
-            unknown += i64::from(wakers);
+            unknown += i64::from(task.waker_count());
             if task.joiner_task().is_some_and(|joiner| self.owns(joiner)) {
                 unknown -= 1;
             }

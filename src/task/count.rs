@@ -113,9 +113,15 @@ impl BiasedCount {
         self.local.get() == known && self.shared.load(Acquire) == BIAS
     }
 
-    /// How many references exist, if that can be told: what [`BiasedCount::is_known`] compares with.
-    pub(crate) fn known(&self) -> Option<i32> {
-        (self.shared.load(Acquire) == BIAS).then(|| self.local.get())
+    /// How many references exist, on all threads (before the merge). If they are as many as the owner's
+    /// thread can name, there are no others, nor will there be.
+    ///
+    /// What is read of `shared` is the outcome of its first changes, not always of all. With the local half
+    /// it counts exactly the references that these changes know of: a release comes after the clone that
+    /// made the reference, and what came back to this thread brought its clone along. If the owner can name
+    /// them all, nobody elsewhere has one to clone from, so there are no later changes.
+    pub(crate) fn sum(&self) -> i32 {
+        self.local.get() + (self.shared.load(Acquire) - BIAS)
     }
 
     /// Joins the halves and gives back `released` of the `known` references, which are those that the
@@ -169,6 +175,17 @@ mod tests {
         assert!(count.is_known(2));
         assert_eq!(count.merge(2, 1), OnRelease::Keep);
         assert_eq!(count.release_shared(), OnRelease::Free);
+    }
+
+    #[test]
+    fn the_sum_counts_what_came_and_went_anywhere() {
+        let count = BiasedCount::new(2);
+        count.acquire_local(); // cloned here,
+        assert_eq!(count.sum(), 3);
+        assert_eq!(count.release_shared(), OnRelease::Keep); // dropped elsewhere
+        assert!(count.sum() == 2 && !count.is_known(2));
+        count.acquire_shared(); // cloned elsewhere
+        assert_eq!(count.sum(), 3);
     }
 
     #[test]

@@ -96,11 +96,9 @@ impl TaskRef {
         task
     }
 
-    /// How many references there are beside the loop's and the join handle's, if they can be counted:
-    /// they all are on this thread.
-    pub(crate) fn known_wakers(self) -> Option<i32> {
+    /// How many references there are beside the loop's and the join handle's.
+    pub(crate) fn waker_count(self) -> i32 {
         let header = self.header();
-        let references = header.count.known()?;
-        Some(references - 1 - i32::from(header.state.is_joinable()))
+        header.count.sum() - 1 - i32::from(header.state.is_joinable())
     }
 }
