@@ -34,18 +34,14 @@ use crate::pool::Pool;
 use crate::quiet::Quiet;
 use crate::reactor::Reactor;
 use crate::shim::bell;
-use crate::task::core::{FAILED, Owner, POLLS, TICKS, WAITS};
+use crate::task::core::{FAILED, Owner, POLLS, POLLS_PER_CLOCK_LOOK, POLLS_PER_TURN, TICKS, WAITS};
 use crate::task::failure;
 use crate::task::hooks::{self, Hooks};
 use crate::task::wait::WaitRing;
 use crate::timers::Timers;
 
-/// The kernel is asked at least once per so many polls: 1 ns per poll.
-pub(crate) const POLLS_PER_TURN: u32 = 128;
-/// ... and after about so much time,
+/// A turn is due after [`POLLS_PER_TURN`], and after about so much time,
 const TURN_TIME_MAX: Duration = Duration::from_millis(1);
-/// ... which is looked at every so many polls: 1.4 ns per poll.
-const POLLS_PER_CLOCK_LOOK: u32 = 16;
 
 /// Called after each tick.
 pub(crate) type TickHook = Box<dyn Fn(&TickStats)>;
@@ -107,7 +103,6 @@ pub(crate) struct EventLoop {
     after_turn: WaitRing,
     /// Who waits for everybody else to wait.
     pub(crate) quiet: Quiet,
-    polls_since_turn: Cell<u32>,
     /// When the polls since the last turn began, as far as anybody looked.
     polling_since: Cell<Option<Instant>>,
     is_turn_forced: Cell<bool>,
@@ -150,7 +145,6 @@ impl EventLoop {
             cached_now: Cell::new(None),
             after_turn: WaitRing::new(),
             quiet: Quiet::new(),
-            polls_since_turn: Cell::new(0),
             polling_since: Cell::new(None),
             is_turn_forced: Cell::new(false),
             is_rung: Cell::new(false),
@@ -272,33 +266,42 @@ impl EventLoop {
     fn run_ready(&self) -> u32 {
         let core = &*self.core;
         core.tick.set(core.tick.get().wrapping_add(1));
-        let since_turn = self.polls_since_turn.get();
-        let left = POLLS_PER_TURN
-            .saturating_sub(since_turn)
-            .min(self.settings.batch_max);
-        let batch = core.ready.len().min(left as usize) as u32;
+        let since_turn = core.polls.get();
+        let end = since_turn
+            .saturating_add(self.settings.batch_max)
+            .min(POLLS_PER_TURN);
+        core.polls_end.set(end);
+        let left = end.saturating_sub(since_turn);
         let is_watched = core.has_watch(POLLS);
         let mut polls = since_turn;
-        while polls < since_turn + batch {
+        let mut stop = since_turn + core.ready.len().min(left as usize) as u32;
+        while polls < stop {
             let Some(task) = core.ready.pop() else { break };
+            polls += 1;
+            core.polls.set(polls);
             if is_watched {
                 task.run_watched(core);
             } else {
                 task.run(core);
             }
-            polls += 1;
             // A poll that has spent its budget was as long as many (hz_b14).
-            let is_look_due = polls % POLLS_PER_CLOCK_LOOK == 0 || core.budget.get() == 0;
+            let mut is_look_due = polls % POLLS_PER_CLOCK_LOOK == 0 || core.budget.get() == 0;
+            let with_children = core.polls.get();
+            if with_children != polls {
+                // The children of a scope count as well.
+                is_look_due |= core.is_look_due(polls);
+                stop = (stop + (with_children - polls)).min(end);
+                polls = with_children;
+            }
             if is_look_due && self.has_polled_for_long() {
                 break;
             }
         }
-        self.polls_since_turn.set(polls);
-        polls - since_turn
+        core.polls.get() - since_turn
     }
 
     /// Looks at the clock, if there is anything that polling keeps waiting.
-    fn has_polled_for_long(&self) -> bool {
+    pub(crate) fn has_polled_for_long(&self) -> bool {
         if self.reactor.is_empty() && self.timers.is_idle(&self.core.timers) {
             return false;
         }
@@ -317,9 +320,7 @@ impl EventLoop {
     #[inline]
     fn turn_is_due(&self) -> bool {
         let nothing_is_ready = self.core.ready.is_empty() && self.core.inbox.is_empty();
-        nothing_is_ready
-            || self.polls_since_turn.get() >= POLLS_PER_TURN
-            || self.is_turn_forced.get()
+        nothing_is_ready || self.core.polls.get() >= POLLS_PER_TURN || self.is_turn_forced.get()
     }
 
     /// The clock is read only if that could make something due. Says what it showed.
@@ -349,7 +350,7 @@ impl EventLoop {
             self.tell_waits(|hooks| hooks::call_all(&self.core, hooks, &hooks.before_wait, ()));
         }
         let may_block = may_block && self.is_idle() && !self.core.has_watch(FAILED);
-        let polls = self.polls_since_turn.get();
+        let polls = self.core.polls.get();
         stats.events = if !self.quiet.is_empty() {
             self.ask_for_quiet()?
         } else if may_block {
@@ -363,7 +364,7 @@ impl EventLoop {
         }
         self.cached_now.set(None);
         self.quiet.count(polls);
-        self.polls_since_turn.set(0);
+        self.core.polls.set(0);
         self.polling_since.set(None);
         self.is_turn_forced.set(false);
         self.is_rung.set(false);

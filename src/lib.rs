@@ -34,6 +34,7 @@
 
 mod blocking;
 mod callback;
+mod cancel;
 pub mod channel;
 pub mod codec;
 mod context;
@@ -49,6 +50,7 @@ mod pool;
 mod quiet;
 mod reactor;
 mod runtime;
+mod scope;
 mod shim;
 #[cfg(feature = "sim")]
 pub mod sim;
@@ -88,7 +90,9 @@ pub mod task {
 
     pub(crate) mod abort;
     pub(crate) mod join;
-    mod joined;
+    pub(crate) mod joined;
+
+    pub(crate) mod children;
 
     pub(crate) mod core;
     pub(crate) mod extra;
@@ -112,10 +116,14 @@ pub mod task {
     // And its face: what tasks are to users, from this layer and from those above.
     pub use crate::blocking::spawn_blocking;
     pub use crate::callback::{CallHandle, call_at, call_later, call_soon};
+    pub use crate::cancel::{CancelGuard, CancelReason, CancelToken, Cancelled, RunUntilCancelled};
     pub use crate::join::{
         AsCompleted, Gather, JoinAll, JoinMap, JoinNext, JoinNextKey, JoinNextWithId, JoinSet,
         Shutdown, TryJoinAll, Until, Wait, Waited, as_completed, gather, join_all, spawn_many,
         try_join_all, wait,
+    };
+    pub use crate::scope::{
+        NotStarted, Scope, ScopeError, Scoped, Start, Started, TryScoped, scope, try_scope,
     };
     pub use crate::spawn::{
         AllBlocked, TaskBuilder, YieldNow, YieldToIo, current_task_id, spawn, spawn_eager, stop,

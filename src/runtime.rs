@@ -27,11 +27,11 @@ use mainspring_sys::{BackendKind, Clock, Instant};
 
 use crate::context::{self, Entered};
 use crate::debug;
-use crate::event_loop::{EventLoop, POLLS_PER_TURN, Settings, TickHook, TickStats};
+use crate::event_loop::{EventLoop, Settings, TickHook, TickStats};
 use crate::handle::Handle;
 use crate::pool::{self, BlockingStatistics, Class, Pool};
 use crate::reactor::Reactor;
-use crate::task::core::Owner;
+use crate::task::core::{Owner, POLLS_PER_TURN};
 use crate::task::hooks::Hooks;
 use crate::task::info::TaskInfo;
 use crate::task::join::{self, JoinHandle};

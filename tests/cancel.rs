@@ -67,6 +67,8 @@ mod pool;
 mod protocol;
 #[path = "cancel/read.rs"]
 mod read;
+#[path = "cancel/scope.rs"]
+mod scope;
 #[path = "cancel/seek.rs"]
 mod seek;
 #[path = "cancel/slow.rs"]
@@ -81,6 +83,8 @@ mod tasks;
 mod teeth;
 #[path = "cancel/time.rs"]
 mod time;
+#[path = "cancel/token.rs"]
+mod token;
 #[path = "cancel/wire.rs"]
 mod wire;
 #[path = "cancel/write.rs"]

@@ -7,7 +7,7 @@
 //! *Model.*
 //!
 //! ```text
-//!   event loop ───┐            ┌─ loop's thread only: ready, owned, current, budget, free, ids
+//!   event loop ───┐            ┌─ loop's thread only: ready, owned, scopes, current, budget, free, ids
 //!   task block ───┼─► Core ────┤
 //!   Handle     ───┘            └─ every thread: inbox (with sleep flag and notifier), counts, id
 //! ```
@@ -35,8 +35,9 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::task::Waker;
 
 use super::block::FreeLists;
+use super::children::Children;
 use super::count::{BiasedCount, OnRelease};
-use super::failure::{self, Payload};
+use super::failure::{self, Escaped, Payload};
 use super::hooks::Hooks;
 use super::inbox::Inbox;
 use super::marks::BACKGROUND;
@@ -64,6 +65,11 @@ pub(crate) const TICKS: u8 = 16;
 pub(crate) const FAILED: u8 = 32;
 /// the run is to end because somebody said so.
 const STOPPING: u8 = 64;
+/// The kernel is asked at least once per so many polls: 1 ns per poll.
+pub(crate) const POLLS_PER_TURN: u32 = 128;
+
+/// ... and the clock is looked at every so many, a power of two: 1.4 ns per poll.
+pub(crate) const POLLS_PER_CLOCK_LOOK: u32 = 16;
 
 /// Ids are handed to loops in ranges of this many, so that an id names one task of the process.
 const ID_RANGE: u64 = 1 << 16;
@@ -87,6 +93,12 @@ pub(crate) struct Core {
     pub(crate) budget: Cell<u32>,
     /// The line of the call whose future is being polled, while that future has no wait node of its own.
     pub(crate) caller: Cell<Option<&'static Location<'static>>>,
+    /// Polls since the last turn, those of scopes' children among them,
+    pub(crate) polls: Cell<u32>,
+    /// ... and where this tick's end.
+    pub(crate) polls_end: Cell<u32>,
+    /// The panic of the child that a scope ran last.
+    pub(crate) escaped: Cell<Option<Escaped>>,
     /// Counts ticks; wait nodes note since which one they wait.
     pub(crate) tick: Cell<u32>,
     /// The state of the random numbers.
@@ -94,8 +106,10 @@ pub(crate) struct Core {
     pub(crate) free: FreeLists,
     /// Timers on their way to the wheel.
     pub(crate) timers: TimerRings,
-    /// Every unfinished task, in spawn order.
+    /// Every unfinished task, in spawn order, but for the children of scopes.
     owned: Ring<Header>,
+    /// The scopes, whose children stand with them.
+    scopes: Ring<Children>,
     next_id: Cell<u64>,
     id_range_end: Cell<u64>,
     /// What is out of the ordinary: the bits above, nearly always none.
@@ -134,11 +148,15 @@ impl Core {
             eager_depth: Cell::new(0),
             budget: Cell::new(BUDGET),
             caller: Cell::new(None),
+            polls: Cell::new(0),
+            polls_end: Cell::new(POLLS_PER_TURN),
+            escaped: Cell::new(None),
             tick: Cell::new(0),
             random: Cell::new(0),
             free: FreeLists::new(),
             timers: TimerRings::new(),
             owned: Ring::new(),
+            scopes: Ring::new(),
             next_id: Cell::new(0),
             id_range_end: Cell::new(0),
             watch: Cell::new(0),
@@ -205,6 +223,12 @@ impl Core {
         unsafe { Pin::new_unchecked(&self.owned) }
     }
 
+    /// Where scopes stand that were polled.
+    pub(super) fn scopes(&self) -> Pin<&Ring<Children>> {
+        // SAFETY: CORE-1, a core never moves.
+        unsafe { Pin::new_unchecked(&self.scopes) }
+    }
+
     pub(crate) fn is_closing(&self) -> bool {
         self.has_watch(CLOSING)
     }
@@ -261,6 +285,13 @@ impl Core {
         id
     }
 
+    /// Whether the polls since there were `before` of them make it time to look at the clock. One that has
+    /// spent its budget was as long as many (hz_b14).
+    #[inline]
+    pub(crate) fn is_look_due(&self, before: u32) -> bool {
+        (self.polls.get() ^ before) >= POLLS_PER_CLOCK_LOOK || self.budget.get() == 0
+    }
+
     /// Takes one unit of the poll's budget; `false`: there is none left, yield.
     #[inline]
     pub(crate) fn spend(&self) -> bool {
@@ -297,7 +328,7 @@ impl Core {
     /// embeds the loop may be waiting for its descriptor, so a sleeping loop is rung.
     #[inline]
     pub(crate) fn push_ready(&self, task: TaskRef) {
-        self.ready.push(task);
+        task.schedule(self);
         if !self.is_current() {
             self.inbox.ring();
         }
@@ -451,9 +482,13 @@ impl Core {
     /// The unfinished tasks. No user code runs while the walk is used, so none of them goes.
     pub(super) fn tasks(&self) -> impl Iterator<Item = TaskRef> + '_ {
         // SAFETY: nobody is linked or unlinked during the walks of this file.
-        let headers = unsafe { self.owned().iter() };
-        // SAFETY: RAW-2, an owned task lives.
-        headers.map(|header| unsafe { TaskRef::from_listed(header) })
+        let (headers, scopes) = unsafe { (self.owned().iter(), self.scopes().iter()) };
+        let children = scopes.flat_map(|scope| {
+            // SAFETY: SCOPE-4, a linked scope lives; as for the walks, above.
+            unsafe { scope.as_ref().ring().iter() }
+        });
+        // SAFETY: RAW-2, a task in either list lives.
+        (headers.chain(children)).map(|header| unsafe { TaskRef::from_listed(header) })
     }
 }
 

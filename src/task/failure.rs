@@ -176,6 +176,20 @@ pub(crate) fn report_sent(location: &'static Location<'static>, payload: Payload
     Core::with_current(|core| fail(core, &subject, NOBODY_AWAITS, None, payload));
 }
 
+/// The panic of a scope's child, on its way to whoever awaits the scope.
+pub(crate) struct Escaped {
+    /// Which task it was.
+    pub(crate) child: String,
+    pub(crate) payload: Payload,
+}
+
+impl Escaped {
+    /// Nobody will fetch it. On the thread of this loop.
+    pub(super) fn report(self, core: &Core) {
+        fail(Some(core), &self.child, NOBODY_AWAITS, None, self.payload);
+    }
+}
+
 /// Runs user code that is none of the loop's business to fail: a panic ends here.
 pub(crate) fn contain(what: &str, f: impl FnOnce()) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(f)) {

@@ -7,10 +7,19 @@
 
 use std::task::Waker;
 
+use super::core::Core;
 use super::failure;
 use super::raw::TaskRef;
 use super::state::{Ending, OnAbort, OnDetach};
 use super::waker;
+
+/// Marks the task that is being polled: its future is dropped as soon as the poll returns `Pending`.
+pub(crate) fn abort_current() {
+    let current = Core::with_current(|core| core.and_then(Core::current_task));
+    if let Some(task) = current {
+        task.abort();
+    }
+}
 
 impl TaskRef {
     /// Marks and queues; the loop drops the future in its turn.

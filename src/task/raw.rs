@@ -20,7 +20,8 @@
 //!
 //! - **RAW-1** A `TaskRef` is a pointer, not a reference count: whoever makes one from a pointer
 //!   knows which reference keeps the block while it is used.
-//! - **RAW-2** An unfinished task holds the loop's reference, and stands in the owned list.
+//! - **RAW-2** An unfinished task holds the loop's reference, and stands in the owned list; the child of a
+//!   scope stands in that scope's ring instead, and the reference is the scope's ([`super::children`]).
 //! - **RAW-3** The stage holds the future until the task is done; then what [`Ending`] says, until
 //!   that is taken. Only [`State`]'s transitions decide which, so each is dropped exactly once.
 //! - **RAW-4** The future never moves: it is written into the block once and dropped there.
@@ -49,8 +50,8 @@ use super::block::{self, SizeClass};
 use super::core::{BUDGET, Core};
 use super::count::{BiasedCount, OnRelease};
 use super::extra::Extra;
-use super::failure::{self, Payload};
-use super::marks::{ATTENDED, Marks};
+use super::failure::{self, Escaped, Payload};
+use super::marks::{ATTENDED, Marks, SCOPED};
 use super::record::Record;
 use super::stage::{Polled, Vtable};
 use super::state::{AfterPoll, Ending, OnDone, OnRun, Remote, State};
@@ -59,6 +60,7 @@ use super::waker;
 use crate::list::{Chain, Linked, Links, Ring};
 use crate::shim::{AtomicPtr, Cell};
 
+pub(in crate::task) use start::Origin;
 pub(crate) use start::Start;
 
 /// What a block begins with, whatever its future is.
@@ -95,6 +97,16 @@ unsafe impl Linked for Header {
 pub(crate) struct TaskRef(NonNull<Header>);
 
 impl TaskRef {
+    /// Queues a task that a transition has just marked for it: with its loop, or with its scope.
+    #[inline]
+    pub(crate) fn schedule(self, core: &Core) {
+        if self.header().marks.has(SCOPED) {
+            self.schedule_child();
+        } else {
+            core.ready.push(self);
+        }
+    }
+
     /// The task around a header that came out of a list of headers, whose pointer is good for the
     /// header alone.
     ///
@@ -134,7 +146,7 @@ impl TaskRef {
 
     /// Where future and result stand, one after the other.
     #[inline]
-    fn stage(self) -> *mut () {
+    pub(super) fn stage(self) -> *mut () {
         let block = self.as_ptr().cast_mut();
         // SAFETY: inside the block, which lives (RAW-1); the pointer is the whole block's.
         unsafe { block.byte_add(self.header().vtable.stage_offset).cast() }
@@ -208,7 +220,25 @@ impl TaskRef {
     #[cold]
     #[inline(never)]
     fn finish_panicked(self, core: &Core) {
-        self.finish(core, Ending::Panic);
+        if self.header().marks.has(SCOPED) {
+            // SAFETY: RAW-3, the payload stands there, and nothing does from here on.
+            let payload = unsafe { self.take_panic() };
+            self.escape(core, payload);
+            self.finish(core, Ending::Aborted);
+        } else {
+            self.finish(core, Ending::Panic);
+        }
+    }
+
+    /// A child's panic belongs to its scope, which looks for it as soon as the child has run.
+    fn escape(self, core: &Core, payload: Payload) {
+        let escaped = Escaped {
+            child: self.describe(),
+            payload,
+        };
+        if let Some(earlier) = core.escaped.replace(Some(escaped)) {
+            earlier.report(core);
+        }
     }
 
     /// The loop closes: whatever the task is doing, its future goes now.
@@ -230,6 +260,10 @@ impl TaskRef {
         // SAFETY: RAW-3, RUNNING is set and the task is not done, so the future is there.
         match unsafe { (self.header().vtable.drop_future)(self) } {
             Ok(()) => self.finish(core, Ending::Aborted),
+            Err(payload) if self.header().marks.has(SCOPED) => {
+                self.escape(core, payload);
+                self.finish(core, Ending::Aborted);
+            }
             Err(payload) => {
                 // SAFETY: RAW-3, the future is dropped and nothing stands in its place, which has room.
                 unsafe { self.stage().cast::<Payload>().write(payload) };

@@ -399,9 +399,9 @@ impl Waiter {
             .then(|| unsafe { TaskRef::from_ptr(data.cast()) })
     }
 
-    /// Was taken off its ring or queue to be woken.
+    /// Was taken off its ring or queue to be woken, or never stood in one.
     #[inline]
-    fn woken(self: Pin<&Self>) -> Wakeup {
+    pub(crate) fn woken(self: Pin<&Self>) -> Wakeup {
         self.is_woken.set(true);
         self.take_wakeup()
     }

@@ -70,7 +70,7 @@ pub(crate) fn wake_task(task: TaskRef) {
 #[inline]
 fn wake_local(task: TaskRef) {
     match task.header().state.transition_to_queued() {
-        OnWake::Push => task.core().ready.push(task),
+        OnWake::Push => task.schedule(task.core()),
         OnWake::Nothing => {}
     }
 }

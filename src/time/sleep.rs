@@ -110,6 +110,21 @@ impl Sleep {
         self.as_ref().rearm(duration_ns(duration), true);
     }
 
+    /// As [`Sleep::reset_after`], for who shares it.
+    pub(crate) fn restart(self: Pin<&Self>, duration: Duration) {
+        self.rearm(duration_ns(duration), true);
+    }
+
+    /// As [`Sleep::reset`], for who shares it.
+    pub(crate) fn restart_until(self: Pin<&Self>, deadline: Instant) {
+        self.rearm(deadline.as_ns(), false);
+    }
+
+    /// It will not fire, and nobody waits for it, until it is polled again.
+    pub(crate) fn disarm(self: Pin<&Self>) {
+        pinned!(self, waiter).disarm();
+    }
+
     fn rearm(self: Pin<&Self>, ns: u64, is_delay: bool) {
         self.ns.set(ns);
         self.is_delay.set(is_delay);

@@ -31,9 +31,9 @@ pub(crate) const SRC: Layers = Layers {
         &["reactor", "timers", "pool", "quiet"],
         &["event_loop", "context"],
         &[
-            "runtime", "handle", "spawn", "callback", "blocking", "time", "scope", "join", "io",
-            "net", "process", "signal", "fs", "sync", "channel", "inspect", "sim", "stream",
-            "codec",
+            "runtime", "handle", "spawn", "callback", "blocking", "time", "cancel", "scope",
+            "join", "io", "net", "process", "signal", "fs", "sync", "channel", "inspect", "sim",
+            "stream", "codec",
         ],
     ],
     arrows: &[
@@ -48,6 +48,8 @@ pub(crate) const SRC: Layers = Layers {
         ("callback", "time"),
         ("handle", "callback"),
         ("scope", "spawn"),
+        ("scope", "cancel"),
+        ("scope", "time"),
         ("scope", "join"),
         ("join", "stream"),
         ("stream", "time"),

@@ -37,7 +37,7 @@ const EAGER_DEPTH_MAX: u32 = 32;
 
 /// Where a new task comes from.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Origin {
+pub(in crate::task) enum Origin {
     /// The loop's thread: queued at once, with a join handle.
     Local(SizeClass),
     /// Any thread: it waits in the inbox to be adopted, without a handle.
@@ -156,7 +156,7 @@ impl Core {
     #[inline]
     fn queue_collected(&self, task: TaskRef) {
         match task.header().state.transition_to_collected() {
-            OnWake::Push => self.ready.push(task),
+            OnWake::Push => task.schedule(self),
             OnWake::Nothing => {}
         }
     }
@@ -169,7 +169,7 @@ impl TaskRef {
     /// `block` has room and alignment for `Block<F>`, and nobody else uses it. It comes with a share
     /// of `core`.
     #[inline]
-    unsafe fn write<F: Future>(
+    pub(in crate::task) unsafe fn write<F: Future>(
         core: &Core,
         block: NonNull<u8>,
         future: F,
@@ -216,7 +216,7 @@ impl TaskRef {
 
     /// The loop takes a new task over; what the current task has, it inherits.
     #[inline]
-    fn adopt(self, core: &Core, has_extra: bool) {
+    pub(in crate::task) fn adopt(self, core: &Core, has_extra: bool) {
         let header = self.header();
         header.id.set(core.next_task_id());
         let parent = core.current_task();
@@ -251,8 +251,9 @@ impl TaskRef {
         self.header().marks.set(ATTENDED);
     }
 
-    /// Runs a task while another one is running, or none: what there is of that one is kept meanwhile.
-    fn run_within(self, core: &Core) {
+    /// Runs a task while another one is running, or none: what there is of that one is kept meanwhile. Says
+    /// whether the poll spent its budget.
+    pub(in crate::task) fn run_within(self, core: &Core) -> bool {
         let outer = (core.current.get(), core.budget.get(), core.caller.take());
         core.current.set(ptr::null());
         if core.has_watch(POLLS) {
@@ -261,7 +262,7 @@ impl TaskRef {
             self.run(core);
         }
         core.current.set(outer.0);
-        core.budget.set(outer.1);
         core.caller.set(outer.2);
+        core.budget.replace(outer.1) == 0
     }
 }
