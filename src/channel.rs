@@ -1,7 +1,7 @@
 //! Channels: items that go from task to task, in order, without a lock.
 //!
 //! *Role.* The tasks of one thread give each other work and results. Everything here stays on its thread
-//! and has no atomics.
+//! and has no atomics, but for what [`thread`] makes: that goes to other threads, and comes from there.
 //!
 //! | made by | |
 //! |---|---|
@@ -39,6 +39,8 @@ mod receiver;
 mod sender;
 mod shared;
 mod statistics;
+
+pub mod thread;
 
 use std::fmt;
 use std::panic::Location;

@@ -101,6 +101,7 @@ pub mod task {
     pub(crate) mod info;
     pub(crate) mod local;
     pub(crate) mod record;
+    pub(crate) mod thread_waker;
 
     #[cfg(all(test, mainspring_loom))]
     mod models;

@@ -81,6 +81,8 @@ mod sync;
 mod tasks;
 #[path = "cancel/teeth.rs"]
 mod teeth;
+#[path = "cancel/thread.rs"]
+mod thread;
 #[path = "cancel/time.rs"]
 mod time;
 #[path = "cancel/token.rs"]

@@ -829,6 +829,31 @@ fn hz_a28_the_types_of_joins_are_as_their_futures_or_stay_on_their_thread() {
 }
 
 #[test]
+fn hz_a28_the_types_of_channels_between_threads_too() {
+    use mainspring::channel::thread;
+    let mut wrong = String::new();
+    table! {
+        wrong;
+        thread::FarSender<u8> => 1 1 1;
+        thread::FarSender<Cell<u8>> => 1 1 1;
+        thread::FarSender<Rc<u8>> => 0 0 1;
+        thread::FarReceiver<u8> => 1 1 1;
+        thread::FarReceiver<Rc<u8>> => 0 0 1;
+        thread::FarSendItem<'static, u8> => 1 1 1;
+        thread::FarSendItem<'static, std::marker::PhantomPinned> => 1 1 1;
+        thread::FarRecv<'static, u8> => 1 1 1;
+        thread::NearReceiver<u8> => 0 0 1;
+        thread::NearSender<u8> => 0 0 1;
+        thread::NearSendItem<'static, u8> => 0 0 0;
+        thread::NearRecv<'static, u8> => 0 0 1;
+        thread::NearRecvMany<'static, u8> => 0 0 1;
+        thread::SendTimeoutError<u8> => 1 1 1;
+        thread::RecvTimeoutError => 1 1 1;
+    }
+    assert!(wrong.is_empty(), "[Send, Sync, Unpin] of{wrong}");
+}
+
+#[test]
 fn hz_a28_the_types_of_sockets_and_of_streams_in_memory_too() {
     use mainspring::{io, net};
     let mut wrong = String::new();

@@ -67,6 +67,7 @@ pub(crate) const SRC: Layers = Layers {
         ("fs", "io"),
         ("channel", "stream"),
         ("channel", "sync"),
+        ("channel", "stream"),
         ("sim", "runtime"),
     ],
     structures: &["list", "slab", "wheel"],
