@@ -7,6 +7,8 @@
 //! *Why not a script, or a lint tool.* It runs with `cargo test`, on every system, with nothing to
 //! install, and the next contributor can read it.
 
+#[path = "tidy/awaits.rs"]
+mod awaits;
 #[path = "tidy/cancel.rs"]
 mod cancel;
 #[path = "tidy/docs.rs"]
@@ -136,6 +138,12 @@ fn every_promise_has_a_test_and_every_promise_test_a_promise() {
 #[test]
 fn p14_hz_i06_every_claim_of_cancel_safety_has_a_test_that_drops_it_everywhere() {
     settle(cancel::claims_and_tests(&tree().rust));
+}
+
+// An await that was forgotten does nothing, and nobody hears of it at run time.
+#[test]
+fn futures_that_nobody_awaits_make_a_warning() {
+    settle(tree().each_rust(awaits::futures_must_be_used));
 }
 
 // A sign on a page costs nothing; a test behind it does.

@@ -366,6 +366,7 @@ impl<T> fmt::Debug for JoinHandle<T> {
 /// .unwrap();
 /// ```
 #[derive(Debug)]
+#[must_use = "dropping it aborts the task"]
 pub struct AbortOnDrop<T>(Option<JoinHandle<T>>);
 
 impl<T> AbortOnDrop<T> {
