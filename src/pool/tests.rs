@@ -78,6 +78,30 @@ fn a_close_waits_no_longer_than_it_is_told() {
     assert_eq!(workers.statistics().threads, 0);
 }
 
+#[cfg(feature = "inspect")]
+#[test]
+fn a_task_that_waits_for_a_job_says_so_with_its_class_and_line() {
+    use crate::blocking::JobBuilder;
+    use crate::task::core::Core;
+    crate::run(async {
+        let (open, closed): (Tx<()>, _) = channel();
+        let (line, work) = (line!() + 1, move || closed.recv().is_err());
+        let job = JobBuilder::new().class(Class::Names).spawn(work);
+        crate::yield_now().await;
+        let text = Core::with_current(|core| core.map(Core::describe_tasks)).unwrap();
+        let place = format!("at {}:{line}:", file!());
+        let wait = text.lines().find(|line| line.contains("a job of the pool"));
+        let wait = wait.unwrap_or_else(|| panic!("{text}"));
+        assert!(
+            wait.contains("of class names") && wait.contains(&place),
+            "{text}"
+        );
+        drop(open);
+        job.await.unwrap();
+    })
+    .unwrap();
+}
+
 impl Workers {
     /// Spins until the counts say so.
     fn wait_until(&self, is_so: impl Fn(&super::BlockingStatistics) -> bool) {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use mainspring::task::blocking::is_aborted;
 use mainspring::{Builder, Runtime, spawn_blocking};
 
-use crate::rig::{Drops, Held, stopwatch, threads, wait_until};
+use crate::rig::{Drops, Held, soak, stopwatch, threads, wait_until};
 
 /// What any end of a loop takes at most, with room for a machine that is busy.
 const SOON: Duration = Duration::from_secs(5);
@@ -167,6 +167,42 @@ fn hz_g08_a_job_that_is_spawned_while_the_loop_is_dropped_is_dropped_at_once() {
     assert_eq!(drops.all().len(), 1);
     assert!(slot.borrow().as_ref().unwrap().is_finished());
     assert_eq!(handle.blocking_statistics().started, 0);
+}
+
+/// The end of the loop comes at any moment of a job's life: its wake finds the inbox open, closing, or gone.
+#[test]
+fn hz_a03_jobs_that_end_while_their_loop_is_dropped_wake_nobody_harmfully() {
+    let rounds = soak(1_000, 1_000_000);
+    let mut left = Vec::new();
+    for round in 0..rounds {
+        let runtime = threads(2)
+            .blocking_shutdown_timeout(Duration::ZERO)
+            .build()
+            .unwrap();
+        let entered = runtime.enter();
+        let jobs: Vec<_> = (0..4)
+            .map(|spins| {
+                let spins = (round * 7 + spins * 31) % 200;
+                spawn_blocking(move || {
+                    (0..spins).for_each(|_| std::hint::spin_loop());
+                    vec![0_u8; 100]
+                })
+            })
+            .collect();
+        drop(entered);
+        if round % 2 == 0 {
+            runtime.tick().unwrap();
+        }
+        left.push(runtime.handle());
+        drop(runtime);
+        drop(jobs);
+        if left.len() == 50 {
+            // So that the threads that were left behind do not pile up.
+            for handle in left.drain(..) {
+                wait_until(&handle, |statistics| statistics.threads == 0);
+            }
+        }
+    }
 }
 
 #[test]
