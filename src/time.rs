@@ -13,10 +13,12 @@
 //! deadline beyond 584 years of uptime, mean never. It stands still while a Linux or macOS machine is
 //! suspended; timers that came due meanwhile fire once each, in order.
 
+mod delay_queue;
 mod interval;
 mod sleep;
 mod timeout;
 
+pub use delay_queue::{DelayKey, DelayQueue, Due};
 pub use interval::{Interval, MissedTick, Tick, interval, interval_at};
 pub use mainspring_sys::Instant;
 pub use sleep::{Sleep, sleep, sleep_until};

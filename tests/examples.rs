@@ -324,6 +324,19 @@ fn timers_keep_their_promises() {
 }
 
 #[test]
+fn join_awaits_several_in_each_way() {
+    let printed = "join: anna's answer, bert's answer\n\
+                   try_join: Err(\"broken's answer\")\n\
+                   race: hare's answer\n\
+                   select: download's answer, after some rounds: true\n\
+                   a task of the set ended: Some(1)\n\
+                   a task of the set ended: Some(2)\n\
+                   a task of the set ended: Some(3)\n\
+                   gather: Some([1, 4, 9])\n";
+    assert_eq!(output("join", &[]), printed);
+}
+
+#[test]
 fn custom_future_takes_what_was_put_in_turn() {
     let printed = "put 1\ntook 1\nput 2\ntook 2\nput 3\ntook 3\n";
     assert_eq!(output("custom_future", &[]), printed);

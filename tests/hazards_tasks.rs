@@ -817,6 +817,10 @@ fn hz_a28_the_types_of_joins_are_as_their_futures_or_stay_on_their_thread() {
         task::Shutdown<'static, u8> => 0 0 0;
         task::JoinMap<u8, u8> => 0 0 1;
         task::JoinNextKey<'static, u8, u8> => 0 0 0;
+        mainspring::time::DelayQueue<u8> => 0 0 1;
+        mainspring::time::DelayQueue<std::marker::PhantomPinned> => 0 0 1;
+        mainspring::time::DelayKey => 1 1 1;
+        mainspring::time::Due<u8> => 1 1 1;
     }
     assert!(wrong.is_empty(), "[Send, Sync, Unpin] of{wrong}");
     fn is_send<T: Send>(_: &T) {}

@@ -12,7 +12,7 @@ use mainspring_sys::clock::duration_ns;
 
 use super::{Chunks, Stream};
 use crate::pin::pinned_mut;
-use crate::time::{Elapsed, Interval, Sleep, now};
+use crate::time::{DelayQueue, Due, Elapsed, Interval, Sleep, now};
 
 /// A length of time that runs while somebody waits.
 struct Limit {
@@ -218,5 +218,18 @@ impl Stream for Interval {
 
     fn size_hint(&self) -> (usize, Option<usize>) {
         (usize::MAX, None)
+    }
+}
+
+/// Its items as they come due. After `None`, which says that it is empty, it may be polled again.
+impl<T> Stream for DelayQueue<T> {
+    type Item = Due<T>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Due<T>>> {
+        self.get_mut().poll_due(cx)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.len(), None)
     }
 }

@@ -1,6 +1,7 @@
 //! Joins of futures and of tasks, dropped at each of their waits.
 
 use std::cell::Cell;
+use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use mainspring::task::{
     AsCompleted, JoinMap, JoinSet, Until, as_completed, gather, join_all, spawn_many, try_join_all,
     wait,
 };
-use mainspring::time::sleep;
+use mainspring::time::{DelayQueue, sleep};
 use mainspring::{JoinHandle, join, race, select, try_join};
 
 use crate::everywhere::Case;
@@ -32,6 +33,7 @@ everywhere! {
     a_set_gives_each_result_once,
     a_shutdown_can_be_made_again,
     a_map_gives_each_result_once,
+    no_due_item_is_lost_or_doubled,
 }
 
 /// How often the work of a branch was begun, and how often it came to its end.
@@ -335,4 +337,24 @@ fn a_map_gives_each_result_once(on: On) {
         async |(_, got), ()| assert_eq!(*got, [2, 1, 3]),
     );
     assert!(waits >= 3, "{waits}");
+}
+
+// cancels: DelayQueue::poll_due
+fn no_due_item_is_lost_or_doubled(on: On) {
+    let setup = || {
+        let mut queue = DelayQueue::new();
+        for ms in [3u32, 1, 2, 1] {
+            queue.insert(ms, ms * MS);
+        }
+        ((queue, Vec::new()), ())
+    };
+    let waits = Case::new(on, setup).others_wait().safe(
+        async |(queue, got)| {
+            while let Some(due) = poll_fn(|cx| queue.poll_due(cx)).await {
+                got.push(due.item);
+            }
+        },
+        async |(_, got), ()| assert_eq!(*got, [1, 1, 2, 3]),
+    );
+    assert_eq!(waits, 3);
 }
