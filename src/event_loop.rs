@@ -22,6 +22,12 @@
 //! *Cost.* A tick that only runs tasks: one relaxed load besides the polls. A turn: one clock reading if
 //! a timer exists, one wait if a descriptor is registered.
 
+mod epochs;
+mod meter;
+mod observe;
+mod report;
+mod timing;
+
 use std::cell::Cell;
 use std::io;
 use std::rc::Rc;
@@ -34,11 +40,23 @@ use crate::pool::Pool;
 use crate::quiet::Quiet;
 use crate::reactor::Reactor;
 use crate::shim::bell;
-use crate::task::core::{FAILED, Owner, POLLS, POLLS_PER_CLOCK_LOOK, POLLS_PER_TURN, TICKS, WAITS};
-use crate::task::failure;
-use crate::task::hooks::{self, Hooks};
+use crate::task::core::{
+    FAILED, Owner, POLLS, POLLS_PER_CLOCK_LOOK, POLLS_PER_TURN, TICKS, TIMED, WAITS,
+};
+use crate::task::hooks::Hooks;
+use crate::task::marks::Cause;
+use crate::task::raw::TaskRef;
 use crate::task::wait::WaitRing;
 use crate::timers::Timers;
+
+pub use epochs::Age;
+pub(crate) use epochs::{Epochs, Short};
+pub use meter::Metrics;
+use meter::{Meter, add};
+pub(crate) use report::Reports;
+pub use report::{Report, ReportKind};
+pub(crate) use timing::Timing;
+pub use timing::Timings;
 
 /// A turn is due after [`POLLS_PER_TURN`], and after about so much time,
 const TURN_TIME_MAX: Duration = Duration::from_millis(1);
@@ -112,6 +130,12 @@ pub(crate) struct EventLoop {
     /// `block_on` runs: a sleep without end is looked at first.
     proves_deadlocks: Cell<bool>,
     settings: Settings,
+    pub(crate) meter: Meter,
+    pub(crate) timing: Timing,
+    pub(crate) epochs: Epochs,
+    pub(crate) reports: Reports,
+    /// Tasks that can never run again are looked for before a long sleep.
+    pub(crate) is_debug: Cell<bool>,
 }
 
 /// Ends the time in which deadlocks are proved. Made by [`EventLoop::begin_main`].
@@ -131,7 +155,8 @@ impl EventLoop {
         clock: Clock,
         mut settings: Settings,
     ) -> EventLoop {
-        let timers = Timers::new(clock.now());
+        let now = clock.now();
+        let timers = Timers::new(now);
         let hooks = std::mem::take(&mut settings.hooks);
         if !hooks.is_empty() {
             core.set_hooks(hooks);
@@ -150,6 +175,11 @@ impl EventLoop {
             is_rung: Cell::new(false),
             proves_deadlocks: Cell::new(false),
             settings,
+            meter: Meter::default(),
+            timing: Timing::new(now),
+            epochs: Epochs::new(now),
+            reports: Reports::default(),
+            is_debug: Cell::new(false),
         }
     }
 
@@ -227,19 +257,6 @@ impl EventLoop {
         }
     }
 
-    #[cold]
-    #[inline(never)]
-    fn after_watched_tick(&self, stats: &TickStats) {
-        if let Some(hooks) = self.core.hooks() {
-            for hook in &self.settings.tick_hooks {
-                hooks.call(&self.core, || hook(stats));
-            }
-        }
-        if let Some(payload) = self.core.take_failure() {
-            std::panic::resume_unwind(payload);
-        }
-    }
-
     /// One pass of the loop. `may_block` is asked after the batch has run, which may have changed it.
     ///
     /// # Errors
@@ -264,26 +281,30 @@ impl EventLoop {
     /// until a turn is due; what they wake runs in a later tick.
     #[inline]
     fn run_ready(&self) -> u32 {
+        if self.core.has_watch(POLLS | TIMED) {
+            return self.run_ready_watched();
+        }
+        self.run_ready_by(|task| task.run(&self.core))
+    }
+
+    #[inline(always)]
+    fn run_ready_by(&self, run: impl Fn(TaskRef)) -> u32 {
         let core = &*self.core;
-        core.tick.set(core.tick.get().wrapping_add(1));
+        let ready = core.ready.len();
+        self.meter.begin_tick(ready);
         let since_turn = core.polls.get();
         let end = since_turn
             .saturating_add(self.settings.batch_max)
             .min(POLLS_PER_TURN);
         core.polls_end.set(end);
         let left = end.saturating_sub(since_turn);
-        let is_watched = core.has_watch(POLLS);
         let mut polls = since_turn;
-        let mut stop = since_turn + core.ready.len().min(left as usize) as u32;
+        let mut stop = since_turn + ready.min(left as usize) as u32;
         while polls < stop {
             let Some(task) = core.ready.pop() else { break };
             polls += 1;
             core.polls.set(polls);
-            if is_watched {
-                task.run_watched(core);
-            } else {
-                task.run(core);
-            }
+            run(task);
             // A poll that has spent its budget was as long as many (hz_b14).
             let mut is_look_due = polls % POLLS_PER_CLOCK_LOOK == 0 || core.budget.get() == 0;
             let with_children = core.polls.get();
@@ -305,8 +326,7 @@ impl EventLoop {
         if self.reactor.is_empty() && self.timers.is_idle(&self.core.timers) {
             return false;
         }
-        let now = self.clock.now();
-        self.cached_now.set(Some(now));
+        let now = self.read_clock();
         let since = self.polling_since.get().unwrap_or(now);
         self.polling_since.set(Some(since));
         if now - since >= TURN_TIME_MAX {
@@ -334,9 +354,15 @@ impl EventLoop {
 
     #[inline(never)]
     fn expire_due(&self, stats: &mut TickStats) -> Instant {
-        let now = self.clock.now();
-        self.cached_now.set(Some(now));
-        stats.timers = self.timers.expire(&self.core.timers, now);
+        let now = self.read_clock();
+        self.core.cause.set(Cause::Timer);
+        let is_timed = self.core.has_watch(TIMED);
+        stats.timers = self.timers.expire(&self.core.timers, now, |deadline_ns| {
+            if is_timed {
+                self.timing.note_lateness(now.as_ns() - deadline_ns);
+            }
+        });
+        add(&self.meter.timers_fired, stats.timers as u64);
         now
     }
 
@@ -346,10 +372,11 @@ impl EventLoop {
         now: Option<Instant>,
         stats: &mut TickStats,
     ) -> io::Result<()> {
-        if self.core.has_watch(WAITS) {
-            self.tell_waits(|hooks| hooks::call_all(&self.core, hooks, &hooks.before_wait, ()));
+        if self.core.has_watch(WAITS | TIMED) {
+            self.before_wait();
         }
         let may_block = may_block && self.is_idle() && !self.core.has_watch(FAILED);
+        self.core.cause.set(Cause::Event);
         let polls = self.core.polls.get();
         stats.events = if !self.quiet.is_empty() {
             self.ask_for_quiet()?
@@ -358,10 +385,10 @@ impl EventLoop {
         } else {
             self.ask()?
         };
-        if self.core.has_watch(WAITS) {
-            let events = stats.events;
-            self.tell_waits(|hooks| hooks::call_all(&self.core, hooks, &hooks.after_wait, events));
+        if self.core.has_watch(WAITS | TIMED) {
+            self.after_wait(may_block, stats.events);
         }
+        self.meter.end_turn(polls, stats.events);
         self.cached_now.set(None);
         self.quiet.count(polls);
         self.core.polls.set(0);
@@ -371,6 +398,7 @@ impl EventLoop {
         if !self.after_turn.is_empty() {
             self.wake_after_turn();
         }
+        self.core.cause.set(Cause::Task);
         Ok(())
     }
 
@@ -390,13 +418,6 @@ impl EventLoop {
         Ok(events)
     }
 
-    #[cold]
-    fn tell_waits(&self, tell: impl FnOnce(&Hooks)) {
-        if let Some(hooks) = self.core.hooks() {
-            tell(&hooks);
-        }
-    }
-
     /// Waits until something happens. Only the inbox is looked at once more, after the sleep flag is
     /// set: nothing else can change while this thread is here.
     fn sleep(&self, now: Option<Instant>) -> io::Result<usize> {
@@ -414,7 +435,7 @@ impl EventLoop {
         if deadline == Deadline::Never && self.proves_deadlocks.get() && self.is_deadlocked() {
             panic!(
                 "deadlock: nothing can ever wake any task of this loop{}",
-                self.core.describe_tasks()
+                self.core.describe_deadlock()
             );
         }
         if let Some(events) = self.spin(deadline)? {
@@ -422,6 +443,9 @@ impl EventLoop {
         }
         if !self.prepare_sleep()? {
             return self.ask();
+        }
+        if deadline != Deadline::Now {
+            add(&self.meter.sleeps, 1);
         }
         let slept = self.reactor.turn(deadline);
         self.core.inbox.end_sleep();
@@ -462,7 +486,9 @@ impl EventLoop {
         if self.reactor.is_empty() && !self.is_rung.get() {
             return Ok(0);
         }
-        self.reactor.turn(Deadline::Now)
+        let events = self.reactor.turn(Deadline::Now)?;
+        add(&self.meter.events_waiting, events as u64);
+        Ok(events)
     }
 
     /// A manual clock stands still while anything may happen, and jumps to the next deadline when
@@ -476,8 +502,10 @@ impl EventLoop {
             return self.sleep_until_rung().map(Some);
         }
         let events = self.reactor.turn(Deadline::Now)?;
+        add(&self.meter.events_waiting, events as u64);
         if events == 0 && self.core.inbox.is_empty() && self.core.ready.is_empty() {
             clock.set(at.max(clock.now()));
+            add(&self.meter.sleeps, 1);
         }
         Ok(Some(events))
     }
@@ -495,6 +523,7 @@ impl EventLoop {
 
     #[inline(never)]
     fn wake_after_turn(&self) {
+        self.core.cause.set(Cause::Turn);
         let due = WaitRing::new();
         due.append(&self.after_turn);
         while let Some(wakeup) = due.pop_wakeup() {
@@ -535,19 +564,6 @@ impl EventLoop {
             self.reactor.notifier()?.notify()?;
         }
         Ok(())
-    }
-
-    /// Says which tasks are left, if it is to be said: one line for each, and one for each of its waits.
-    pub(crate) fn report_unfinished(&self) {
-        if !self.settings.reports_unfinished {
-            return;
-        }
-        let (count, text) = self.core.describe_unfinished();
-        if count > 0 {
-            failure::write_line(&format!(
-                "the loop ends while tasks are unfinished ({count}):{text}"
-            ));
-        }
     }
 
     /// The end: futures are dropped in spawn order, the inbox closes, the pool gets its time, timers and

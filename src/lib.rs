@@ -41,6 +41,8 @@ mod context;
 mod debug;
 mod event_loop;
 mod handle;
+mod histogram;
+pub mod inspect;
 pub mod io;
 mod join;
 mod list;
@@ -102,6 +104,11 @@ pub mod task {
     pub(crate) mod local;
     pub(crate) mod record;
     pub(crate) mod thread_waker;
+
+    // What people are shown of all that.
+    pub(crate) mod target;
+    pub(crate) mod view;
+    pub(crate) mod why;
 
     #[cfg(all(test, mainspring_loom))]
     mod models;

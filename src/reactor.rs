@@ -112,6 +112,11 @@ impl Reactor {
         self.sources.borrow().is_empty()
     }
 
+    /// How many sources are registered.
+    pub(crate) fn source_count(&self) -> usize {
+        self.sources.borrow().len()
+    }
+
     /// Whether anybody waits for a source. Asked before each sleep without end: the source that was
     /// waited for last time is looked at first (a server's listener, say), else all of them.
     pub(crate) fn has_waiters(&self) -> bool {

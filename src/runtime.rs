@@ -29,12 +29,13 @@ use crate::context::{self, Entered};
 use crate::debug;
 use crate::event_loop::{EventLoop, Settings, TickHook, TickStats};
 use crate::handle::Handle;
+use crate::inspect::{self, Metrics, Snapshot, Why};
 use crate::pool::{self, BlockingStatistics, Class, Pool};
 use crate::reactor::Reactor;
 use crate::task::core::{Owner, POLLS_PER_TURN};
 use crate::task::hooks::Hooks;
 use crate::task::info::TaskInfo;
-use crate::task::join::{self, JoinHandle};
+use crate::task::join::{self, JoinHandle, TaskId};
 use crate::task::record::SpawnMeta;
 
 /// How many events one wait reports at most, unless the builder says otherwise.
@@ -82,6 +83,9 @@ pub struct Builder {
     seed: u64,
     clock: Clock,
     pool: pool::Options,
+    is_timed: bool,
+    is_debug: bool,
+    slow_poll: Option<Duration>,
     spin: Duration,
     reports_unfinished: bool,
     hooks: Hooks,
@@ -107,6 +111,9 @@ impl Builder {
             seed: 0,
             clock: Clock::default(),
             pool: pool::Options::default(),
+            is_timed: false,
+            is_debug: debug::is_on(),
+            slow_poll: None,
             spin: Duration::ZERO,
             reports_unfinished: debug::is_on(),
             hooks: Hooks::default(),
@@ -232,6 +239,34 @@ impl Builder {
         self
     }
 
+    /// Whether the loop measures from the start; see [`inspect::set_timing`].
+    pub fn timing(mut self, is_on: bool) -> Builder {
+        self.is_timed = is_on;
+        self
+    }
+
+    /// Reports each poll that takes `most` or longer: one line on standard error with the task's name and the line
+    /// that spawned it, or a call of the hook of [`inspect::on_report`]. It turns timing on.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// let runtime = mainspring::Builder::new().slow_poll(Duration::from_millis(20)).build().unwrap();
+    /// # drop(runtime);
+    /// ```
+    pub fn slow_poll(mut self, most: Duration) -> Builder {
+        self.slow_poll = Some(most);
+        self
+    }
+
+    /// Debug mode: the loop measures, and reports polls that take 100 ms or longer (or what
+    /// [`Builder::slow_poll`] says) and tasks that can never run again, for which it looks before it sleeps for
+    /// a second or longer. Unless this says otherwise it is on if the environment has `MAINSPRING_DEBUG` with
+    /// anything but `0` in it.
+    pub fn debug(mut self, is_on: bool) -> Builder {
+        self.is_debug = is_on;
+        self
+    }
+
     /// The clock the loop lives by.
     #[cfg(feature = "sim")]
     pub fn clock(mut self, clock: Clock) -> Builder {
@@ -288,6 +323,13 @@ impl Builder {
         core.set_seed(self.seed);
         let pool = Pool::new(self.pool);
         let event_loop = EventLoop::new(core, reactor, pool, self.clock, settings);
+        event_loop.timing.slow_poll.set(self.slow_poll);
+        if self.is_debug {
+            event_loop.set_debug();
+        }
+        if self.is_timed || self.slow_poll.is_some() {
+            event_loop.set_timing(true);
+        }
         Runtime {
             event_loop: Rc::new(event_loop),
             selector_fd: OnceCell::new(),
@@ -555,6 +597,29 @@ impl Runtime {
     #[must_use]
     pub fn backend_name(&self) -> &'static str {
         self.event_loop.reactor().backend_name()
+    }
+
+    /// Every unfinished task as it stands now; see [`inspect::snapshot`].
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot::of(&self.event_loop)
+    }
+
+    /// Why the task waits; see [`inspect::why`].
+    #[must_use]
+    pub fn why(&self, task: TaskId) -> Option<Why> {
+        inspect::why_on(&self.event_loop, task)
+    }
+
+    /// What the loop has done so far; see [`inspect::metrics`].
+    #[must_use]
+    pub fn metrics(&self) -> Metrics {
+        self.event_loop.metrics()
+    }
+
+    /// Turns measuring on or off; see [`inspect::set_timing`].
+    pub fn set_timing(&self, is_on: bool) {
+        self.event_loop.set_timing(is_on);
     }
 
     /// The name the builder gave.

@@ -170,6 +170,11 @@ impl<T, const GENERATION_BITS: u32> Slab<T, GENERATION_BITS> {
         self.len == 0
     }
 
+    /// How many values are in here.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
     /// All values with their keys, by index.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Key, &T)> {
         self.slots.iter().enumerate().filter_map(|(index, slot)| {

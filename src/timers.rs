@@ -43,12 +43,14 @@ impl Timers {
         rings.fresh.is_empty() && self.wheel.is_empty()
     }
 
-    /// Step 3: puts what is fresh where it belongs, then wakes what is due. Says how many.
-    pub(crate) fn expire(&self, rings: &TimerRings, now: Instant) -> usize {
+    /// Step 3: puts what is fresh where it belongs, then wakes what is due, and shows
+    /// each deadline to `see`. Says how many.
+    pub(crate) fn expire(&self, rings: &TimerRings, now: Instant, see: impl Fn(u64)) -> usize {
         rings.arm_fresh(&self.wheel, now.as_ns());
         self.wheel.advance(now.as_ns(), self.expired.head());
         let mut fired = 0;
-        while let Some(wakeup) = self.expired.pop_wakeup() {
+        while let Some((wakeup, deadline_ns)) = self.expired.pop_timer() {
+            see(deadline_ns);
             wakeup.wake();
             fired += 1;
         }

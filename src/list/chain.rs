@@ -126,6 +126,12 @@ impl<N: Chained> Chain<N> {
         }
     }
 
+    /// Whether no node stands in it.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.first.get().is_null()
+    }
+
     /// Puts `node` before all others.
     ///
     /// ```text

@@ -42,7 +42,10 @@ fn a_wait_through_a_trait_names_the_user_s_line() {
     let _task = runtime.spawn(read_by_trait(left));
     runtime.tick().unwrap();
     let _entered = runtime.enter();
-    let told = crate::context::current().unwrap().core().describe_tasks();
+    let told = crate::context::current()
+        .unwrap()
+        .core()
+        .describe_deadlock();
     let line = told
         .lines()
         .find(|line| line.contains("to become readable"))

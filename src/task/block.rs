@@ -65,8 +65,8 @@ const CHUNK_LAYOUT: Layout = match Layout::from_size_align(CHUNK_BYTES, CHUNK_AL
     Err(_) => panic!("the alignment is a power of two"),
 };
 
-/// Where a block comes from, and how many granules it is long; kept in its header, so that any thread can
-/// give it back.
+/// Where a block comes from, and how many granules it is long; known by the task's type, so that any thread
+/// can give it back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SizeClass(u8);
 
@@ -76,7 +76,7 @@ impl SizeClass {
 
     /// The class for blocks of `layout`. Constant for each type of task.
     #[inline]
-    const fn of(layout: Layout) -> SizeClass {
+    pub(crate) const fn of(layout: Layout) -> SizeClass {
         let class = layout.size().div_ceil(GRANULE);
         let is_plain = cfg!(any(mainspring_malloc, mainspring_loom));
         if is_plain || layout.align() > GRANULE || class >= CLASS_COUNT {

@@ -55,11 +55,11 @@ use std::ptr::NonNull;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use super::block::{self, SizeClass};
+use super::block;
 use super::core::{Core, SPAWNS};
 use super::failure::{self, Escaped, Payload};
 use super::join::JoinHandle;
-use super::marks::SCOPED;
+use super::marks::{FOREIGN, SCOPED};
 use super::queue::ReadyQueue;
 use super::raw::{Header, Origin, TaskRef};
 use super::record::SpawnMeta;
@@ -172,13 +172,13 @@ impl Children {
     unsafe fn add<F: Future>(&self, future: F, meta: SpawnMeta) -> TaskRef {
         let core = self.core();
         let layout = Layout::new::<Block<Child<F>>>();
-        let (block, class) = if core.is_current() {
+        let (block, marks) = if core.is_current() {
             core.acquire_local();
-            core.free.take(layout)
+            (core.free.take(layout).0, SCOPED)
         } else {
             // The loop may be gone, and its half of the count with it.
             core.acquire_shared();
-            (block::allocate(layout), SizeClass::NONE)
+            (block::allocate(layout), SCOPED | FOREIGN)
         };
         let child = Child {
             children: std::ptr::from_ref(self),
@@ -186,8 +186,8 @@ impl Children {
         };
         let has_extra = meta.extra.is_some();
         // SAFETY: the block is new, has the layout, and comes with a share.
-        let task = unsafe { TaskRef::write(core, block, child, meta, Origin::Local(class)) };
-        task.header().marks.set(SCOPED);
+        let task = unsafe { TaskRef::write(core, block, child, meta, Origin::Local) };
+        task.header().marks.set(marks);
         task.adopt(core, has_extra);
         // SAFETY: RAW-4, headers don't move; it is unlinked in `finish`.
         self.ring()

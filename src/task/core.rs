@@ -25,7 +25,6 @@
 #![expect(unsafe_code, reason = "the counted block and its thread-local pointer")]
 
 use std::cell::RefCell;
-use std::fmt::Write;
 use std::panic::Location;
 use std::pin::Pin;
 use std::ptr::{self, NonNull};
@@ -40,10 +39,10 @@ use super::count::{BiasedCount, OnRelease};
 use super::failure::{self, Escaped, Payload};
 use super::hooks::Hooks;
 use super::inbox::Inbox;
-use super::marks::BACKGROUND;
+use super::marks::{BACKGROUND, Cause, REPORTED_LOST};
 use super::queue::ReadyQueue;
 use super::raw::{Header, TaskRef};
-use super::wait::{TimerRings, Waiter};
+use super::wait::TimerRings;
 use super::waker;
 use crate::list::Ring;
 use crate::shim::{AtomicU32, Cell, thread_word};
@@ -63,8 +62,11 @@ pub(crate) const WAITS: u8 = 8;
 pub(crate) const TICKS: u8 = 16;
 /// the run is to end with a failure;
 pub(crate) const FAILED: u8 = 32;
-/// the run is to end because somebody said so.
+/// the run is to end because somebody said so;
 const STOPPING: u8 = 64;
+/// the loop's `Timing` wants to hear of each poll.
+pub(crate) const TIMED: u8 = 128;
+
 /// The kernel is asked at least once per so many polls: 1 ns per poll.
 pub(crate) const POLLS_PER_TURN: u32 = 128;
 
@@ -99,10 +101,13 @@ pub(crate) struct Core {
     pub(crate) polls_end: Cell<u32>,
     /// The panic of the child that a scope ran last.
     pub(crate) escaped: Cell<Option<Escaped>>,
-    /// Counts ticks; wait nodes note since which one they wait.
-    pub(crate) tick: Cell<u32>,
     /// The state of the random numbers.
     random: Cell<u64>,
+    /// The step of the tick that goes on, as what it wakes remembers it.
+    pub(crate) cause: Cell<Cause>,
+    /// Counts readings of the clock that lie some time apart; wait nodes note after which one they were
+    /// armed, and [`crate::event_loop`] when that was.
+    pub(crate) epoch: Cell<u32>,
     pub(crate) free: FreeLists,
     /// Timers on their way to the wheel.
     pub(crate) timers: TimerRings,
@@ -112,6 +117,12 @@ pub(crate) struct Core {
     scopes: Ring<Children>,
     next_id: Cell<u64>,
     id_range_end: Cell<u64>,
+    /// How many ranges of ids were fetched.
+    id_ranges: Cell<u64>,
+    /// How many tasks are done.
+    pub(crate) finished: Cell<u64>,
+    /// How many entries the inbox had.
+    pub(crate) collected: Cell<u64>,
     /// What is out of the ordinary: the bits above, nearly always none.
     pub(crate) watch: Cell<u8>,
     /// The user's functions, while the loop lives.
@@ -151,14 +162,18 @@ impl Core {
             polls: Cell::new(0),
             polls_end: Cell::new(POLLS_PER_TURN),
             escaped: Cell::new(None),
-            tick: Cell::new(0),
             random: Cell::new(0),
+            cause: Cell::new(Cause::Task),
+            epoch: Cell::new(0),
             free: FreeLists::new(),
             timers: TimerRings::new(),
             owned: Ring::new(),
             scopes: Ring::new(),
             next_id: Cell::new(0),
             id_range_end: Cell::new(0),
+            id_ranges: Cell::new(0),
+            finished: Cell::new(0),
+            collected: Cell::new(0),
             watch: Cell::new(0),
             hooks: RefCell::new(None),
             failed: RefCell::new(None),
@@ -250,6 +265,12 @@ impl Core {
         self.failed.replace(Some(payload));
     }
 
+    /// Sets bits, or clears them.
+    pub(crate) fn set_watch(&self, bits: u8, is_on: bool) {
+        let watch = self.watch.get() & !bits;
+        self.watch.set(if is_on { watch | bits } else { watch });
+    }
+
     /// The run is to end after this tick, if it is one that can be stopped.
     pub(crate) fn stop(&self) {
         self.watch.set(self.watch.get() | STOPPING);
@@ -279,6 +300,7 @@ impl Core {
             let first = NEXT_ID_RANGE.fetch_add(ID_RANGE, Relaxed);
             self.next_id.set(first + 1);
             self.id_range_end.set(first + ID_RANGE);
+            self.id_ranges.set(self.id_ranges.get() + 1);
             return first;
         }
         self.next_id.set(id + 1);
@@ -290,6 +312,11 @@ impl Core {
     #[inline]
     pub(crate) fn is_look_due(&self, before: u32) -> bool {
         (self.polls.get() ^ before) >= POLLS_PER_CLOCK_LOOK || self.budget.get() == 0
+    }
+
+    /// How many ids were given out, and so how many tasks came to this loop.
+    pub(crate) fn spawned(&self) -> u64 {
+        self.id_ranges.get() * ID_RANGE - (self.id_range_end.get() - self.next_id.get())
     }
 
     /// Takes one unit of the poll's budget; `false`: there is none left, yield.
@@ -341,6 +368,7 @@ impl Core {
             return;
         }
         for task in self.inbox.take() {
+            self.collected.set(self.collected.get() + 1);
             self.collect(task);
         }
     }
@@ -437,36 +465,20 @@ impl Core {
         unknown == 0
     }
 
+    /// Calls `see` with each task that waits for nothing and whose waker nobody has, once in its life.
+    pub(crate) fn mark_lost_tasks(&self, mut see: impl FnMut(TaskRef)) {
+        for task in self.tasks() {
+            let marks = &task.header().marks;
+            if task.is_lost() && !marks.has(REPORTED_LOST) {
+                marks.set(REPORTED_LOST);
+                see(task);
+            }
+        }
+    }
+
     /// Whether `task` is one of those that [`Core::tasks`] walks over.
     fn owns(&self, task: TaskRef) -> bool {
         ptr::eq(task.core(), self) && !task.header().state.is_done()
-    }
-
-    /// What each unfinished task waits for: its own line, then one for each wait.
-    pub(crate) fn describe_tasks(&self) -> String {
-        let mut text = String::new();
-        for task in self.tasks() {
-            self.describe_task(task, &mut text);
-        }
-        text
-    }
-
-    fn describe_task(&self, task: TaskRef, text: &mut String) {
-        let _ = write!(text, "\n  {}", task.describe());
-        Waiter::describe_all(task.waits(), text);
-        for joined in self.tasks().filter(|t| t.joiner_task() == Some(task)) {
-            let _ = write!(text, "\n    waits for the end of {}", joined.describe());
-        }
-    }
-
-    /// The same of the tasks that count, and how many they are.
-    pub(crate) fn describe_unfinished(&self) -> (usize, String) {
-        let (mut count, mut text) = (0, String::new());
-        for task in self.counted_tasks() {
-            count += 1;
-            self.describe_task(task, &mut text);
-        }
-        (count, text)
     }
 
     /// Whether any task is unfinished that keeps a loop alive.
@@ -474,7 +486,7 @@ impl Core {
         self.counted_tasks().next().is_some()
     }
 
-    fn counted_tasks(&self) -> impl Iterator<Item = TaskRef> + '_ {
+    pub(super) fn counted_tasks(&self) -> impl Iterator<Item = TaskRef> + '_ {
         self.tasks()
             .filter(|task| !task.header().marks.has(BACKGROUND))
     }

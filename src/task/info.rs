@@ -3,6 +3,7 @@
 //! *Role.* What `task::current`, `task::all`, the hooks and the failure policy are given: a copy, which stays
 //! what it is when the task goes on.
 
+use std::fmt;
 use std::panic::Location;
 
 use super::core::Core;
@@ -39,7 +40,7 @@ pub enum TaskState {
 /// })
 /// .unwrap();
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TaskInfo {
     id: u64,
     name: Option<String>,
@@ -91,6 +92,20 @@ impl TaskInfo {
     #[must_use]
     pub fn is_background(&self) -> bool {
         self.is_background
+    }
+}
+
+/// `task 7 "name" (spawned at file:line:column)`.
+impl fmt::Display for TaskInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "task {}", self.id)?;
+        if let Some(name) = &self.name {
+            write!(f, " \"{name}\"")?;
+        }
+        match self.spawned_at {
+            Some(line) => write!(f, " (spawned at {line})"),
+            None => Ok(()),
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use std::task::Waker;
 
 use super::core::Core;
 use super::failure;
+use super::marks::Cause;
 use super::raw::TaskRef;
 use super::state::{Ending, OnAbort, OnDetach};
 use super::waker;
@@ -25,7 +26,10 @@ impl TaskRef {
     /// Marks and queues; the loop drops the future in its turn.
     pub(crate) fn abort(self) {
         match self.header().state.transition_to_aborted() {
-            OnAbort::Push => self.core().push_ready(self),
+            OnAbort::Push => {
+                self.header().cause.set(Cause::Abort);
+                self.core().push_ready(self);
+            }
             OnAbort::Nothing => {}
         }
     }
@@ -103,6 +107,13 @@ impl TaskRef {
         let task = joiner.as_ref().and_then(waker::task_of);
         slot.set(joiner);
         task
+    }
+
+    /// Whether nothing can make it run again but an abort: it is neither ready nor polled, waits for nothing,
+    /// and no waker of it exists anywhere.
+    pub(crate) fn is_lost(self) -> bool {
+        let header = self.header();
+        header.state.is_idle() && self.waits().is_empty() && self.waker_count() == 0
     }
 
     /// How many references there are beside the loop's and the join handle's.

@@ -1,12 +1,17 @@
-//! A task's marks: what it is, beside what it is doing, and what woke it last.
+//! A task's marks: what it is, beside what it is doing; and its cause: what woke it last.
 //!
 //! *Role.* [`super::state`] says where a task is in its life; here stands what does not change its life: that
-//! only a scope may poll it, that it keeps no loop alive, that its end has more to it. One byte, which lies
+//! only a scope may poll it, that it keeps no loop alive, that its end has more to it. Each is a byte
 //! beside the state's in the header's first line.
 //!
-//! *Model.* The low half are flags, the high half is the [`Cause`] of the last wake. Loop-only.
+//! *Model.* The marks are flags. The cause is copied from the loop at each wake: the loop notes which step of
+//! its tick goes on, so that a wake need not ask who wakes. Loop-only.
+//!
+//! *Cost.* The cause is a load and a store per wake.
 
 #![allow(dead_code, reason = "its users land next")]
+
+use std::fmt;
 
 use crate::shim::Cell;
 
@@ -16,37 +21,44 @@ pub(crate) const SCOPED: u8 = 1;
 pub(crate) const BACKGROUND: u8 = 2;
 /// There is more to do at its end than to drop the future: it has values, or a hook is told.
 pub(crate) const ATTENDED: u8 = 8;
+/// Made on whatever thread: its block is an allocation of its own, whatever its size.
+pub(crate) const FOREIGN: u8 = 16;
+/// It was said of it that nothing can wake it any more.
+pub(crate) const REPORTED_LOST: u8 = 32;
 
 /// What woke a task.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 #[repr(u8)]
-pub(crate) enum Cause {
-    /// It was spawned.
+pub enum Cause {
+    /// Nothing yet: it was spawned.
     Spawn,
     /// Another task, or the task itself, in a poll.
     Task,
     /// A timer that was due.
     Timer,
-    /// The selector's report.
+    /// The selector's report on a descriptor.
     Event,
-    /// Another thread.
+    /// Another thread; or this one, while the loop was not entered.
     Thread,
-    /// The end of a turn that it waited for.
+    /// The end of a turn of the selector that it waited for.
     Turn,
     /// An abort.
     Abort,
 }
 
-impl Cause {
-    const ALL: [Cause; 7] = [
-        Cause::Spawn,
-        Cause::Task,
-        Cause::Timer,
-        Cause::Event,
-        Cause::Thread,
-        Cause::Turn,
-        Cause::Abort,
-    ];
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Cause::Spawn => "spawn",
+            Cause::Task => "task",
+            Cause::Timer => "timer",
+            Cause::Event => "event",
+            Cause::Thread => "thread",
+            Cause::Turn => "turn",
+            Cause::Abort => "abort",
+        })
+    }
 }
 
 /// See the module's header.
@@ -55,8 +67,8 @@ pub(crate) struct Marks(Cell<u8>);
 
 impl Marks {
     #[inline]
-    pub(crate) fn new() -> Marks {
-        Marks(Cell::new(0))
+    pub(crate) fn new(flags: u8) -> Marks {
+        Marks(Cell::new(flags))
     }
 
     #[inline]
@@ -71,17 +83,6 @@ impl Marks {
     pub(crate) fn clear(&self, flags: u8) {
         self.0.set(self.0.get() & !flags);
     }
-
-    /// Notes what woke the task.
-    #[inline]
-    pub(crate) fn set_cause(&self, cause: Cause) {
-        self.0.set(self.0.get() & 0x0f | (cause as u8) << 4);
-    }
-
-    /// What woke the task last.
-    pub(crate) fn cause(&self) -> Cause {
-        Cause::ALL[usize::from(self.0.get() >> 4)]
-    }
 }
 
 #[cfg(all(test, not(mainspring_loom)))]
@@ -89,16 +90,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn flags_and_cause_do_not_touch_each_other() {
-        let marks = Marks::new();
-        assert_eq!(marks.cause(), Cause::Spawn);
-        for cause in Cause::ALL {
-            marks.set(SCOPED | ATTENDED);
-            marks.set_cause(cause);
-            assert_eq!(marks.cause(), cause);
-            assert!(marks.has(SCOPED) && marks.has(ATTENDED) && !marks.has(BACKGROUND));
-            marks.clear(SCOPED | ATTENDED);
-            assert_eq!(marks.cause(), cause);
-        }
+    fn flags_do_not_touch_each_other() {
+        let marks = Marks::new(FOREIGN);
+        marks.set(SCOPED | ATTENDED);
+        assert!(marks.has(SCOPED) && marks.has(ATTENDED) && !marks.has(BACKGROUND));
+        marks.clear(SCOPED | ATTENDED);
+        assert!(!marks.has(SCOPED | ATTENDED) && marks.has(FOREIGN));
     }
 }

@@ -7,7 +7,7 @@
 //! *Model.* One allocation. What a switch or a finish touches is in the first 64 bytes.
 //!
 //! ```text
-//!    0 vtable      8 core       16 ready next   24 state, remote, class, marks
+//!    0 vtable      8 core       16 ready next   24 state, cause, marks, remote
 //!   28 count (local, shared)    36 polls        40 waits     48 owned prev, next
 //!   64 joiner (waker)           80 inbox next   88 id        96 record      112 extra   120 future | output | panic
 //! ```
@@ -51,7 +51,7 @@ use super::core::{BUDGET, Core};
 use super::count::{BiasedCount, OnRelease};
 use super::extra::Extra;
 use super::failure::{self, Escaped, Payload};
-use super::marks::{ATTENDED, Marks, SCOPED};
+use super::marks::{ATTENDED, Cause, FOREIGN, Marks, SCOPED};
 use super::record::Record;
 use super::stage::{Polled, Vtable};
 use super::state::{AfterPoll, Ending, OnDone, OnRun, Remote, State};
@@ -70,9 +70,10 @@ pub(crate) struct Header {
     core: NonNull<Core>,
     pub(crate) ready_next: Cell<*const Header>,
     pub(crate) state: State,
-    pub(crate) remote: Remote,
-    class: SizeClass,
+    /// What woke it last.
+    pub(crate) cause: Cell<Cause>,
     pub(crate) marks: Marks,
+    pub(crate) remote: Remote,
     pub(crate) count: BiasedCount,
     /// Part of the record, here because there is room and each poll counts; single writer.
     polls: AtomicU32,
@@ -278,6 +279,7 @@ impl TaskRef {
     fn finish(self, core: &Core, ending: Ending) {
         let header = self.header();
         let on_done = header.state.transition_to_done(ending);
+        core.finished.set(core.finished.get().wrapping_add(1));
         // SAFETY: RAW-4, headers don't move.
         Ring::unlink(unsafe { Pin::new_unchecked(header) });
         // From here on this task is not current, so no node can link itself to it again ...
@@ -356,14 +358,25 @@ impl TaskRef {
     #[inline]
     fn free(self) {
         let (header, core) = (self.header(), self.core());
-        let is_plain = header.class != SizeClass::NONE && !header.extra.is_some();
+        let class = self.class();
+        let is_plain = class != SizeClass::NONE && !header.extra.is_some();
         if !is_plain || !core.is_current() {
             return self.free_specially();
         }
         // SAFETY: on the loop's thread; nobody else refers to the block, whose extra owns nothing.
-        unsafe { core.free.put(self.0.cast(), header.class) };
+        unsafe { core.free.put(self.0.cast(), class) };
         // The block's share of the core. The event loop's own share still keeps it (CORE-1).
         core.release_local();
+    }
+
+    /// Where its block came from.
+    #[inline]
+    fn class(self) -> SizeClass {
+        let header = self.header();
+        if header.marks.has(FOREIGN) {
+            return SizeClass::NONE;
+        }
+        header.vtable.class
     }
 
     /// Frees a block that has a name, or can't be recycled, or whose loop is not entered here.
@@ -371,7 +384,7 @@ impl TaskRef {
     #[inline(never)]
     fn free_specially(self) {
         let header = self.header();
-        let (layout, class, core) = (header.vtable.layout, header.class, header.core);
+        let (layout, class, core) = (header.vtable.layout, self.class(), header.core);
         let is_local = self.core().is_current();
         // For loom: whatever the loop's thread did to the block happens before it is freed.
         #[cfg(mainspring_loom)]

@@ -53,8 +53,8 @@ mod imp {
     pub(crate) struct Record {
         /// The low half of the parent's id; 0 for a task that no task spawned.
         parent: AtomicU32,
-        /// The tick in which the task was spawned.
-        spawned_in_tick: AtomicU32,
+        /// The core's epoch in which the task was spawned.
+        epoch: AtomicU32,
         location: &'static Location<'static>,
     }
 
@@ -63,15 +63,15 @@ mod imp {
         pub(crate) fn new(location: &'static Location<'static>) -> Record {
             Record {
                 parent: AtomicU32::new(0),
-                spawned_in_tick: AtomicU32::new(0),
+                epoch: AtomicU32::new(0),
                 location,
             }
         }
 
-        /// The loop takes the task over, in this tick.
+        /// The loop takes the task over, in this epoch.
         #[inline]
-        pub(crate) fn adopt(&self, tick: u32, parent: Option<TaskRef>) {
-            self.spawned_in_tick.store(tick, Relaxed);
+        pub(crate) fn adopt(&self, epoch: u32, parent: Option<TaskRef>) {
+            self.epoch.store(epoch, Relaxed);
             if let Some(parent) = parent {
                 self.parent.store(parent.id() as u32, Relaxed);
             }
@@ -80,6 +80,11 @@ mod imp {
         /// The low half of the parent's id, if it has one.
         pub(crate) fn parent_low(&self) -> Option<u32> {
             Some(self.parent.load(Relaxed)).filter(|low| *low != 0)
+        }
+
+        /// The epoch of its spawn.
+        pub(crate) fn epoch(&self) -> Option<u32> {
+            Some(self.epoch.load(Relaxed))
         }
 
         pub(crate) fn spawned_at(&self) -> Option<&'static Location<'static>> {
@@ -104,9 +109,13 @@ mod imp {
         }
 
         #[inline]
-        pub(crate) fn adopt(&self, _tick: u32, _parent: Option<TaskRef>) {}
+        pub(crate) fn adopt(&self, _epoch: u32, _parent: Option<TaskRef>) {}
 
         pub(crate) fn parent_low(&self) -> Option<u32> {
+            None
+        }
+
+        pub(crate) fn epoch(&self) -> Option<u32> {
             None
         }
 

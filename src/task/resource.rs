@@ -11,10 +11,7 @@
 //!
 //! *Why not its address.* A primitive may move while the node of a forgotten future still names it.
 
-use std::fmt;
-
-#[cfg(feature = "inspect")]
-use super::core::Core;
+use std::panic::Location;
 
 /// What a task is to a primitive that others wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,50 +24,11 @@ pub(crate) enum Peer {
     LastSeen(u64),
 }
 
+/// What the table says of a primitive: where it was made, and who could let its waiters go on.
+type Found = (&'static Location<'static>, Peer);
+
 pub(crate) use imp::Tag;
-#[cfg(feature = "inspect")]
 pub(crate) use imp::find;
-
-/// A primitive by its number, for people.
-pub(crate) struct Named {
-    pub(crate) what: &'static str,
-    pub(crate) number: u64,
-}
-
-#[cfg(feature = "inspect")]
-impl fmt::Display for Named {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(note) = find(self.number) else {
-            return write!(f, "{}", self.what);
-        };
-        write!(
-            f,
-            "{} {} (made at {})",
-            self.what, note.number, note.made_at
-        )?;
-        match note.peer.get() {
-            Peer::Nobody => Ok(()),
-            Peer::Holder(id) => {
-                write!(f, ", held by task {id}")?;
-                let is_known = Core::with_current(|core| core.is_none_or(|core| core.has_task(id)));
-                f.write_str(if is_known {
-                    ""
-                } else {
-                    ", which has ended or is another loop's"
-                })
-            }
-            Peer::LastSeen(id) => write!(f, ", last used by task {id}"),
-        }
-    }
-}
-
-#[cfg(not(feature = "inspect"))]
-impl fmt::Display for Named {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let _ = self.number;
-        f.write_str(self.what)
-    }
-}
 
 #[cfg(feature = "inspect")]
 mod imp {
@@ -79,7 +37,7 @@ mod imp {
     use std::panic::Location;
     use std::rc::{Rc, Weak};
 
-    use super::Peer;
+    use super::{Found, Peer};
 
     /// What the table says of a primitive.
     #[allow(dead_code, reason = "its users land next")]
@@ -158,11 +116,12 @@ mod imp {
         }
     }
 
-    /// The primitive with this number, if it lives.
-    pub(crate) fn find(number: u64) -> Option<Rc<Note>> {
+    /// Where the primitive with this number was made, and who could let its waiters go on; if it lives.
+    pub(crate) fn find(number: u64) -> Option<Found> {
         let found =
             TABLE.try_with(|table| table.borrow().notes.get(&number).and_then(Weak::upgrade));
-        found.ok().flatten()
+        let note = found.ok().flatten()?;
+        Some((note.made_at, note.peer.get()))
     }
 }
 
@@ -170,7 +129,7 @@ mod imp {
 mod imp {
     use std::panic::Location;
 
-    use super::Peer;
+    use super::{Found, Peer};
 
     #[allow(dead_code, reason = "its users land next")]
     #[derive(Debug)]
@@ -190,5 +149,10 @@ mod imp {
 
         #[inline]
         pub(crate) fn set_peer(&self, _peer: Peer) {}
+    }
+
+    /// Nothing is known.
+    pub(crate) fn find(_number: u64) -> Option<Found> {
+        None
     }
 }

@@ -17,7 +17,7 @@
 //! RAW-3 (what stands in the stage), RAW-4 (the future never moves) and RAW-5 (only on the loop's
 //! thread), all of [`super::raw`].
 //!
-//! *Cost.* One indirect call per poll. A vtable of six words per type of future.
+//! *Cost.* One indirect call per poll. A vtable of seven words per type of future.
 #![expect(unsafe_code, reason = "a union, and the vtable over it")]
 
 use std::alloc::Layout;
@@ -30,6 +30,7 @@ use std::pin::Pin;
 use std::ptr;
 use std::task::{Context, Poll};
 
+use super::block::SizeClass;
 use super::failure::{self, Payload};
 use super::raw::{Header, TaskRef};
 
@@ -40,6 +41,8 @@ use super::raw::{Header, TaskRef};
 /// this one, and RAW-3 says what stands in the stage. Each function below names its own condition.
 pub(super) struct Vtable {
     pub(super) layout: Layout,
+    /// Of a block that the loop's own thread made.
+    pub(super) class: SizeClass,
     /// Where the stage is in the block; it depends on the alignment of future and output.
     pub(super) stage_offset: usize,
     // SAFETY of a call: the task is of this vtable's type, on its loop's thread, and its stage holds (RAW-3)
@@ -77,6 +80,7 @@ pub(super) struct VtableOf<F>(PhantomData<F>);
 impl<F: Future> VtableOf<F> {
     pub(super) const VTABLE: Vtable = Vtable {
         layout: Layout::new::<Block<F>>(),
+        class: SizeClass::of(Layout::new::<Block<F>>()),
         stage_offset: offset_of!(Block<F>, stage),
         poll: poll::<F>,
         drop_future: drop_future::<F>,

@@ -177,6 +177,18 @@ impl State {
         self.has(QUEUED)
     }
 
+    /// Whether it was polled, or came by the inbox, and nothing has woken it since.
+    #[inline]
+    pub(crate) fn is_idle(&self) -> bool {
+        !self.has(QUEUED | RUNNING | DONE | COLLECTED)
+    }
+
+    /// Whether it was aborted and is not done yet.
+    #[inline]
+    pub(crate) fn is_aborted(&self) -> bool {
+        self.0.get() & (ABORTED | DONE) == ABORTED
+    }
+
     /// Whether a handle exists and the ready queue has nothing of it: how most tasks end.
     #[inline]
     pub(crate) fn is_joinable_and_not_queued(&self) -> bool {

@@ -13,7 +13,7 @@
 //!     source, lock, channel ◄──────────────└────────┘◄──► …    (queue: heads that may move)
 //! ```
 //!
-//! It holds the waker, what it waits for, the user's line and since which tick. Nothing but three
+//! It holds the waker, what it waits for, the user's line and since when. Nothing but three
 //! bytes and the line is written before the first `Pending`: a future is moved by value a few times
 //! before it is polled, and most never wait.
 //!
@@ -51,7 +51,7 @@ mod ring;
 mod tests;
 
 use std::cell::UnsafeCell;
-use std::fmt::Write;
+use std::fmt;
 use std::marker::PhantomPinned;
 use std::mem::{MaybeUninit, offset_of};
 use std::panic::Location;
@@ -62,6 +62,7 @@ use std::task::{Context, RawWakerVTable, Waker};
 use super::core::Core;
 use super::failure;
 use super::raw::{TaskRef, waker_wake};
+use super::view::WaitView;
 use super::waker;
 use crate::list::{Chain, ChainLinks, Chained, Linked, Links, Ring};
 use crate::shim::Cell;
@@ -280,7 +281,7 @@ impl Waiter {
         self.write_body(task.as_ptr().cast(), word, Place::Queue);
         self.is_woken.set(false);
         task.waits().push_front(self);
-        self.note_tick(core);
+        self.note_epoch(core);
         true
     }
 
@@ -290,7 +291,7 @@ impl Waiter {
         if self.is_new() {
             self.write_body(task.as_ptr().cast(), 0, Place::Ring);
             task.waits().push_front(self);
-            self.note_tick(core);
+            self.note_epoch(core);
         } else {
             self.rearm_bare(task, core);
         }
@@ -311,7 +312,7 @@ impl Waiter {
             ring.push_new(self);
         }
         self.place.set(Place::Ring);
-        self.note_tick(Some(core));
+        self.note_epoch(Some(core));
     }
 
     /// As [`Waiter::arm_bare`], for a node that waited before.
@@ -324,7 +325,7 @@ impl Waiter {
         let earlier = self.take_wakeup();
         body.data.set(data);
         task.waits().push_front(self);
-        self.note_tick(core);
+        self.note_epoch(core);
         if let Wakeup::Waker(earlier) = earlier {
             failure::contain("a waker, as it was dropped,", || drop(earlier));
         }
@@ -347,17 +348,17 @@ impl Waiter {
         if let Some(task) = core.and_then(Core::current_task) {
             task.waits().push_front(self);
         }
-        self.note_tick(core);
+        self.note_epoch(core);
         if let Wakeup::Waker(earlier) = earlier {
             failure::contain("a waker, as it was dropped,", || drop(earlier));
         }
     }
 
     #[inline]
-    fn note_tick(&self, core: Option<&Core>) {
+    fn note_epoch(&self, core: Option<&Core>) {
         #[cfg(feature = "inspect")]
         if let Some(core) = core {
-            self.since.set(core.tick.get());
+            self.since.set(core.epoch.get());
         }
         #[cfg(not(feature = "inspect"))]
         let _ = core;
@@ -448,13 +449,39 @@ impl Waiter {
         }
     }
 
-    /// Appends what a task of a loop that can't go on waits for, one line each.
-    pub(crate) fn describe_all(waits: Pin<&Chain<Waiter>>, text: &mut String) {
-        // SAFETY: nothing is linked or unlinked while the lines are written.
-        for node in unsafe { waits.iter() } {
-            // SAFETY: WAIT-4, a node on a chain lives.
-            let wait = unsafe { node.as_ref() };
-            let _ = write!(text, "\n    waits for {wait}");
+    /// What the nodes of a chain wait for, in the order in which they were armed.
+    pub(crate) fn views(waits: Pin<&Chain<Waiter>>) -> Vec<WaitView> {
+        // SAFETY: nothing is linked or unlinked while they are looked at.
+        let nodes = unsafe { waits.iter() };
+        // SAFETY: WAIT-4, a node on a chain lives.
+        let mut views: Vec<_> = nodes.map(|node| unsafe { node.as_ref() }.view()).collect();
+        views.reverse();
+        views
+    }
+
+    fn view(&self) -> WaitView {
+        let kind = self.kind.get();
+        WaitView {
+            kind,
+            target: kind.target(if self.is_new() { 0 } else { self.word() }),
+            #[cfg(feature = "inspect")]
+            location: Some(self.location.get()),
+            #[cfg(feature = "inspect")]
+            epoch: Some(self.since.get()),
+            #[cfg(not(feature = "inspect"))]
+            location: None,
+            #[cfg(not(feature = "inspect"))]
+            epoch: None,
+        }
+    }
+}
+
+impl fmt::Display for Waiter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let view = self.view();
+        match view.location {
+            Some(line) => write!(f, "{}, at {line}", view.target),
+            None => view.target.fmt(f),
         }
     }
 }

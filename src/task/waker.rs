@@ -69,8 +69,13 @@ pub(crate) fn wake_task(task: TaskRef) {
 
 #[inline]
 fn wake_local(task: TaskRef) {
-    match task.header().state.transition_to_queued() {
-        OnWake::Push => task.schedule(task.core()),
+    let header = task.header();
+    match header.state.transition_to_queued() {
+        OnWake::Push => {
+            let core = task.core();
+            header.cause.set(core.cause.get());
+            task.schedule(core);
+        }
         OnWake::Nothing => {}
     }
 }

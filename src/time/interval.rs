@@ -101,7 +101,9 @@ impl Interval {
     ///
     /// # Cancel safety
     /// Safe: a tick that was not fetched is fetched by the next call.
+    #[track_caller]
     pub fn tick(&mut self) -> Tick<'_> {
+        self.sleep.set_location(Location::caller());
         Tick(self)
     }
 

@@ -81,6 +81,12 @@ impl Sleep {
         }
     }
 
+    /// On whose behalf it waits, from now on.
+    #[inline]
+    pub(super) fn set_location(&self, location: &'static Location<'static>) {
+        self.waiter.set_location(location);
+    }
+
     /// Whether it has fired.
     #[must_use]
     pub fn is_elapsed(&self) -> bool {

@@ -25,7 +25,7 @@ pub(crate) const SRC: Layers = Layers {
     folder: "src/",
     layers: &[
         &["shim", "pin", "debug"],
-        &["list", "slab", "wheel"],
+        &["list", "slab", "wheel", "histogram"],
         &["task::state", "task::count", "task::block"],
         &["task"],
         &["reactor", "timers", "pool", "quiet"],

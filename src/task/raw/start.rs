@@ -22,12 +22,12 @@ use std::sync::atomic::AtomicU32;
 use super::{Header, TaskRef};
 use crate::list::{Chain, Links};
 use crate::shim::{AtomicPtr, Cell};
-use crate::task::block::{self, SizeClass};
+use crate::task::block;
 use crate::task::core::{CLOSING, Core, POLLS, SPAWNS};
 use crate::task::count::BiasedCount;
 use crate::task::extra::Extra;
 use crate::task::local::Locals;
-use crate::task::marks::{ATTENDED, BACKGROUND, Marks};
+use crate::task::marks::{ATTENDED, BACKGROUND, Cause, FOREIGN, Marks};
 use crate::task::record::{Record, SpawnMeta};
 use crate::task::stage::{Block, VtableOf};
 use crate::task::state::{OnWake, Remote, State};
@@ -39,7 +39,7 @@ const EAGER_DEPTH_MAX: u32 = 32;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(in crate::task) enum Origin {
     /// The loop's thread: queued at once, with a join handle.
-    Local(SizeClass),
+    Local,
     /// Any thread: it waits in the inbox to be adopted, without a handle.
     Foreign,
 }
@@ -70,11 +70,11 @@ impl Core {
         meta: SpawnMeta,
         start: Start,
     ) -> TaskRef {
-        let (block, class) = self.free.take(Layout::new::<Block<F>>());
+        let (block, _) = self.free.take(Layout::new::<Block<F>>());
         self.acquire_local();
         let has_extra = meta.extra.is_some();
         // SAFETY: the block is new and has the layout.
-        let task = unsafe { TaskRef::write(self, block, future, meta, Origin::Local(class)) };
+        let task = unsafe { TaskRef::write(self, block, future, meta, Origin::Local) };
         task.adopt(self, has_extra);
         // SAFETY: RAW-4, headers don't move; it is unlinked in `finish`.
         self.owned()
@@ -156,7 +156,10 @@ impl Core {
     #[inline]
     fn queue_collected(&self, task: TaskRef) {
         match task.header().state.transition_to_collected() {
-            OnWake::Push => task.schedule(self),
+            OnWake::Push => {
+                task.header().cause.set(Cause::Thread);
+                task.schedule(self);
+            }
             OnWake::Nothing => {}
         }
     }
@@ -176,23 +179,18 @@ impl TaskRef {
         meta: SpawnMeta,
         origin: Origin,
     ) -> TaskRef {
-        let (state, remote, references, class) = match origin {
-            Origin::Local(class) => (State::new_queued(), Remote::new(), 2, class),
-            Origin::Foreign => (
-                State::new_foreign(),
-                Remote::new_notified(),
-                1,
-                SizeClass::NONE,
-            ),
+        let (state, remote, references, marks) = match origin {
+            Origin::Local => (State::new_queued(), Remote::new(), 2, 0),
+            Origin::Foreign => (State::new_foreign(), Remote::new_notified(), 1, FOREIGN),
         };
         let header = Header {
             vtable: &VtableOf::<F>::VTABLE,
             core: NonNull::from(core),
             ready_next: Cell::new(ptr::null()),
             state,
+            cause: Cell::new(Cause::Spawn),
+            marks: Marks::new(marks),
             remote,
-            class,
-            marks: Marks::new(),
             count: BiasedCount::new(references),
             polls: AtomicU32::new(0),
             waits: Chain::new(),
@@ -220,7 +218,7 @@ impl TaskRef {
         let header = self.header();
         header.id.set(core.next_task_id());
         let parent = core.current_task();
-        header.record.adopt(core.tick.get(), parent);
+        header.record.adopt(core.epoch.get(), parent);
         let is_heir = parent.is_some_and(|parent| parent.header().marks.has(ATTENDED));
         if is_heir || has_extra {
             self.adopt_extra(parent);

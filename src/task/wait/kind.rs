@@ -1,12 +1,15 @@
 //! `Kind`: what a node waits for, and how people are told.
 
-use std::fmt;
+use mainspring_sys::Interest;
 
-use super::Waiter;
-use crate::task::resource::Named;
+use crate::task::target::{Resource, Target};
 
 /// The classes of jobs, by what [`Kind::Job`]'s word says.
-pub(crate) const JOB_CLASSES: [&str; 3] = ["files", "names", "user"];
+const JOBS: [&str; 3] = [
+    "a job of the pool, of class files",
+    "a job of the pool, of class names",
+    "a job of the pool, of class user",
+];
 
 /// What a node waits for; with its word (a descriptor, a deadline, an address) the whole reason.
 #[allow(dead_code, reason = "its users land next")]
@@ -83,7 +86,7 @@ pub(crate) enum Kind {
     Started,
     /// One of several tasks to end.
     Tasks,
-    /// A job of the blocking pool; the word is the place of its class in [`JOB_CLASSES`].
+    /// A job of the blocking pool; the word is the place of its class in [`JOBS`].
     Job,
     /// Nothing: marks a place in a queue while it is walked.
     Marker,
@@ -98,67 +101,52 @@ impl Kind {
 }
 
 impl Kind {
-    /// Writes what it is that a node of this kind with this word waits for.
-    pub(super) fn describe(self, word: u64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let named =
-            |f: &mut fmt::Formatter<'_>, what| write!(f, "{}", Named { what, number: word });
+    /// What a node of this kind with this word waits for.
+    pub(super) fn target(self, word: u64) -> Target {
+        let other = Target::Other;
+        let named = |what| Target::Resource(Resource::find(what, word));
         match self {
-            Kind::Orphan => write!(f, "a timer whose loop is gone"),
-            Kind::Timer | Kind::Delay if word == u64::MAX => write!(f, "a timer that never fires"),
-            Kind::Delay => write!(f, "a delay of {word} ns, from the next turn on"),
-            Kind::Timer => write!(f, "a timer due at {word} ns"),
-            Kind::Read => write!(f, "descriptor {word} to become readable"),
-            Kind::Write => write!(f, "descriptor {word} to become writable"),
-            Kind::Priority => write!(f, "exceptional data on descriptor {word}"),
-            Kind::MemoryRead => write!(f, "bytes in a stream in memory"),
-            Kind::MemoryWrite => write!(f, "room in a stream in memory"),
-            Kind::Buffer => write!(f, "a free buffer of a pool"),
-            Kind::Transport => write!(f, "somebody to call its transport"),
-            Kind::SelectorTurn => write!(f, "the next turn of the selector"),
-            Kind::Quiet => write!(f, "all other tasks to wait"),
-            Kind::Lock => named(f, "lock"),
-            Kind::ReadLock => named(f, "read lock"),
-            Kind::WriteLock => named(f, "write lock"),
-            Kind::Permit => named(f, "a permit of semaphore"),
-            Kind::Event => named(f, "event"),
-            Kind::Notify => named(f, "a notification of notify"),
-            Kind::Condvar => named(f, "condvar"),
+            Kind::Orphan => other("a timer whose loop is gone"),
+            Kind::Delay => Target::delay(word),
+            Kind::Timer => Target::timer(word),
+            Kind::Read => Target::descriptor(word, Interest::READ),
+            Kind::Write => Target::descriptor(word, Interest::WRITE),
+            Kind::Priority => Target::descriptor(word, Interest::PRIORITY),
+            Kind::MemoryRead => other("bytes in a stream in memory"),
+            Kind::MemoryWrite => other("room in a stream in memory"),
+            Kind::Buffer => other("a free buffer of a pool"),
+            Kind::Transport => other("somebody to call its transport"),
+            Kind::SelectorTurn => other("the next turn of the selector"),
+            Kind::Quiet => other("all other tasks to wait"),
+            Kind::Lock => named("lock"),
+            Kind::ReadLock => named("read lock"),
+            Kind::WriteLock => named("write lock"),
+            Kind::Permit => named("a permit of semaphore"),
+            Kind::Event => named("event"),
+            Kind::Notify => named("a notification of notify"),
+            Kind::Condvar => named("condvar"),
             #[cfg(feature = "sim")]
-            Kind::Sequence => named(f, "a turn of sequencer"),
-            Kind::Barrier => named(f, "the others at barrier"),
-            Kind::OnceCell => named(f, "once cell"),
-            Kind::Gate => named(f, "those inside gate"),
-            Kind::Oneshot => named(f, "the value of oneshot"),
-            Kind::Send => named(f, "room in channel"),
-            Kind::Receive => named(f, "an item of channel"),
-            Kind::Drained => named(f, "all items to be done of channel"),
-            Kind::Closed => named(f, "the end of channel"),
-            Kind::Broadcast => named(f, "a message of broadcast"),
-            Kind::Watch => named(f, "a new value of watch"),
-            Kind::Cancel => named(f, "cancel token"),
-            Kind::Children => named(f, "the children of scope"),
-            Kind::Started => named(f, "a child to be ready in scope"),
-            Kind::Tasks => named(f, "one of the tasks of set"),
-            Kind::Job => {
-                let class = JOB_CLASSES.get(word as usize).unwrap_or(&"?");
-                write!(f, "a job of the pool, of class {class}")
-            }
-            Kind::Marker => write!(f, "nothing"),
+            Kind::Sequence => named("a turn of sequencer"),
+            Kind::Barrier => named("the others at barrier"),
+            Kind::OnceCell => named("once cell"),
+            Kind::Gate => named("those inside gate"),
+            Kind::Oneshot => named("the value of oneshot"),
+            Kind::Send => named("room in channel"),
+            Kind::Receive => named("an item of channel"),
+            Kind::Drained => named("all items to be done of channel"),
+            Kind::Closed => named("the end of channel"),
+            Kind::Broadcast => named("a message of broadcast"),
+            Kind::Watch => named("a new value of watch"),
+            Kind::Cancel => named("cancel token"),
+            Kind::Children => named("the children of scope"),
+            Kind::Started => named("a child to be ready in scope"),
+            Kind::Tasks => named("one of the tasks of set"),
+            Kind::Job => other(
+                JOBS.get(word as usize)
+                    .copied()
+                    .unwrap_or("a job of the pool"),
+            ),
+            Kind::Marker => other("nothing"),
         }
-    }
-}
-
-impl fmt::Display for Waiter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let word = if self.is_new() { 0 } else { self.word() };
-        self.kind.get().describe(word, f)?;
-        #[cfg(feature = "inspect")]
-        write!(
-            f,
-            ", at {}, since tick {}",
-            self.location.get(),
-            self.since.get()
-        )?;
-        Ok(())
     }
 }

@@ -62,6 +62,16 @@ impl WaitRing {
         Some(unsafe { Pin::new_unchecked(node.as_ref()) }.woken())
     }
 
+    /// As [`WaitRing::pop_wakeup`], for a timer that was in the wheel, with its deadline in nanoseconds.
+    #[inline]
+    pub(crate) fn pop_timer(&self) -> Option<(Wakeup, u64)> {
+        let node = self.0.as_ref().pop_front()?;
+        // SAFETY: WAIT-4, it was linked until now, and `woken` runs no user code.
+        let node = unsafe { Pin::new_unchecked(node.as_ref()) };
+        let deadline_ns = node.word();
+        Some((node.woken(), deadline_ns))
+    }
+
     /// Takes all nodes over from `source`, behind our own.
     #[inline]
     pub(crate) fn append(&self, source: &WaitRing) {
