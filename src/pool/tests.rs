@@ -88,7 +88,7 @@ fn a_task_that_waits_for_a_job_says_so_with_its_class_and_line() {
         let (line, work) = (line!() + 1, move || closed.recv().is_err());
         let job = JobBuilder::new().class(Class::Names).spawn(work);
         crate::yield_now().await;
-        let text = Core::with_current(|core| core.map(Core::describe_tasks)).unwrap();
+        let text = Core::with_current(|core| core.map(Core::describe_deadlock)).unwrap();
         let place = format!("at {}:{line}:", file!());
         let wait = text.lines().find(|line| line.contains("a job of the pool"));
         let wait = wait.unwrap_or_else(|| panic!("{text}"));
