@@ -4,5 +4,13 @@
 #[path = "sync/rig.rs"]
 mod rig;
 
+#[path = "sync/each.rs"]
+mod each;
+#[path = "sync/forgotten.rs"]
+mod forgotten;
 #[path = "sync/model_locks.rs"]
 mod model_locks;
+#[path = "sync/order.rs"]
+mod order;
+#[path = "sync/strangers.rs"]
+mod strangers;

@@ -43,21 +43,18 @@ pub(crate) fn poll_with<F: Future + ?Sized>(
 }
 
 /// One poll by nobody.
-#[allow(dead_code, reason = "its users land next")]
 pub(crate) fn poll_once<F: Future + ?Sized>(future: &mut Pin<Box<F>>) -> Poll<F::Output> {
     poll_with(future, Waker::noop())
 }
 
 /// Polls that the future waits.
 #[track_caller]
-#[allow(dead_code, reason = "its users land next")]
 pub(crate) fn assert_waits<F: Future + ?Sized>(future: &mut Pin<Box<F>>) {
     assert!(poll_once(future).is_pending());
 }
 
 /// Polls that the future is done.
 #[track_caller]
-#[allow(dead_code, reason = "its users land next")]
 pub(crate) fn assert_done<F: Future + ?Sized>(future: &mut Pin<Box<F>>) -> F::Output {
     match poll_once(future) {
         Poll::Ready(output) => output,
