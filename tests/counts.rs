@@ -331,6 +331,74 @@ fn waiting_and_waking_allocate_nothing() {
     assert_no_calls_but(&[]);
 }
 
+/// A hundred tasks that wait for everything in turn, and go on.
+async fn wait_in_lines(shared: &Rc<Lines>, tasks: &mut Vec<JoinHandle<()>>) {
+    let guard = shared.mutex.lock().await;
+    for _ in 0..100 {
+        let shared = Rc::clone(shared);
+        tasks.push(spawn(async move {
+            *shared.mutex.lock().await += 1;
+            drop(shared.lock.write().await);
+            drop(shared.semaphore.acquire().await);
+            shared.event.wait().await;
+            shared.notify.notified().await;
+        }));
+    }
+    yield_now().await;
+    drop(guard);
+    while shared.event.statistics().waiters < tasks.len() {
+        yield_now().await;
+    }
+    shared.event.set();
+    shared.event.clear();
+    yield_now().await;
+    shared.notify.notify_all();
+    for task in tasks.drain(..) {
+        task.await.unwrap();
+    }
+}
+
+#[derive(Default)]
+struct Lines {
+    mutex: mainspring::sync::Mutex<u32>,
+    lock: mainspring::sync::RwLock<u32>,
+    semaphore: OnePermit,
+    event: mainspring::sync::Event,
+    notify: mainspring::sync::Notify,
+}
+
+/// A semaphore of one.
+struct OnePermit(mainspring::sync::Semaphore);
+
+impl Default for OnePermit {
+    fn default() -> OnePermit {
+        OnePermit(mainspring::sync::Semaphore::new(1))
+    }
+}
+
+impl std::ops::Deref for OnePermit {
+    type Target = mainspring::sync::Semaphore;
+
+    fn deref(&self) -> &mainspring::sync::Semaphore {
+        &self.0
+    }
+}
+
+// A line has no memory of its own, so a burst of waiters leaves none behind.
+#[test]
+fn hz_h11_a_wait_for_a_primitive_allocates_nothing_after_its_first() {
+    mainspring::run(async {
+        let shared = Rc::new(Lines::default());
+        let mut tasks = Vec::with_capacity(100);
+        wait_in_lines(&shared, &mut tasks).await;
+        let counts = Counts::start();
+        wait_in_lines(&shared, &mut tasks).await;
+        assert_eq!(counts.allocations(), 0);
+        assert_eq!(*shared.mutex.lock().await, 200);
+    })
+    .unwrap();
+}
+
 #[test]
 fn sleeps_and_timeouts_read_no_clock_of_their_own() {
     mainspring::run(async {

@@ -905,6 +905,76 @@ fn hz_a28_the_types_of_the_blocking_pool_too() {
     assert!(wrong.is_empty(), "[Send, Sync, Unpin] of{wrong}");
 }
 
+#[test]
+fn hz_a28_the_primitives_of_one_thread_too() {
+    use mainspring::sync;
+    type Ready = std::future::Ready<u8>;
+    let mut wrong = String::new();
+    table! {
+        wrong;
+        sync::Mutex<u8> => 0 0 1;
+        sync::MutexGuard<'static, u8> => 0 0 1;
+        sync::MappedMutexGuard<'static, u8> => 0 0 1;
+        sync::OwnedMutexGuard<u8> => 0 0 1;
+        sync::Lock<'static, u8> => 0 0 0;
+        sync::LockOwned<u8> => 0 0 0;
+        sync::MutexStatistics => 1 1 1;
+        sync::RwLock<u8> => 0 0 1;
+        sync::ReadGuard<'static, u8> => 0 0 1;
+        sync::WriteGuard<'static, u8> => 0 0 1;
+        sync::OwnedReadGuard<u8> => 0 0 1;
+        sync::OwnedWriteGuard<u8> => 0 0 1;
+        sync::Read<'static, u8> => 0 0 0;
+        sync::Write<'static, u8> => 0 0 0;
+        sync::ReadOwned<u8> => 0 0 0;
+        sync::WriteOwned<u8> => 0 0 0;
+        sync::RwLockStatistics => 1 1 1;
+        sync::Semaphore => 0 0 1;
+        sync::Permit<'static> => 0 0 1;
+        sync::OwnedPermit => 0 0 1;
+        sync::Acquire<'static> => 0 0 0;
+        sync::AcquireOwned => 0 0 0;
+        sync::AcquireError => 1 1 1;
+        sync::TryAcquireError => 1 1 1;
+        sync::SemaphoreStatistics => 1 1 1;
+        sync::CapacityLimiter => 0 0 1;
+        sync::Token<'static> => 0 0 1;
+        sync::BorrowToken<'static> => 0 0 0;
+        sync::Borrower => 1 1 1;
+        sync::AlreadyBorrowed => 1 1 1;
+        sync::TryBorrowError => 1 1 1;
+        sync::CapacityLimiterStatistics => 1 1 1;
+        sync::Event => 0 0 1;
+        sync::EventWait<'static> => 0 0 0;
+        sync::EventStatistics => 1 1 1;
+        sync::Notify => 0 0 1;
+        sync::Notified<'static> => 0 0 0;
+        sync::NotifyStatistics => 1 1 1;
+        sync::Condvar => 0 0 1;
+        sync::CondvarWait<'static, u8> => 0 0 0;
+        sync::CondvarWaitUntil<'static, u8, fn()> => 0 0 0;
+        sync::CondvarUntil<'static, fn()> => 0 0 0;
+        sync::CondvarStatistics => 1 1 1;
+        sync::Barrier => 0 0 1;
+        sync::BarrierWait<'static> => 0 0 0;
+        sync::BarrierTurn => 1 1 1;
+        sync::BarrierBroken => 1 1 1;
+        sync::BarrierStatistics => 1 1 1;
+        sync::OnceCell<u8> => 0 0 1;
+        sync::GetOrInit<'static, u8, fn(), Ready> => 0 0 0;
+        sync::GetOrTryInit<'static, u8, fn(), Ready> => 0 0 0;
+        sync::OnceCellWait<'static, u8> => 0 0 0;
+        sync::SetError<u8> => 1 1 1;
+        sync::OnceCellStatistics => 1 1 1;
+        sync::Gate => 0 0 1;
+        sync::Pass => 0 0 1;
+        sync::GateClose => 0 0 0;
+        sync::GateClosed => 1 1 1;
+        sync::GateStatistics => 1 1 1;
+    }
+    assert!(wrong.is_empty(), "[Send, Sync, Unpin] of{wrong}");
+}
+
 fn on_a_stack_of(mebibytes: usize, test: fn()) {
     thread::Builder::new()
         .stack_size(mebibytes << 20)

@@ -60,7 +60,6 @@ pub struct Barrier {
     round: Cell<u64>,
     /// How the last round ended: the next number to be given, or an error.
     ended: Cell<Result<usize, BarrierBroken>>,
-    last_user: Cell<Who>,
     waiters: WaitQueue<Result<BarrierTurn, BarrierBroken>, u64>,
     tag: Tag,
 }
@@ -80,7 +79,6 @@ impl Barrier {
             is_broken: Cell::new(false),
             round: Cell::new(0),
             ended: Cell::new(Ok(0)),
-            last_user: Cell::new(Who { task: 0, core: 0 }),
             waiters: WaitQueue::new(),
             tag: Tag::new(Location::caller()),
         }
@@ -202,16 +200,16 @@ impl Line for Barrier {
     fn put_back(&self, _: Self::Handed, _: u64) {}
 
     fn word(&self) -> u64 {
-        let word = self.tag.number();
-        if self.last_user.get().task != 0 {
-            self.tag.set_peer(Peer::LastSeen(self.last_user.get().task));
-        }
-        word
+        self.tag.number()
     }
 
     fn joined(&self, _: u64) -> u64 {
         self.arrived.set(self.arrived.get() + 1);
-        self.last_user.set(Who::is_polled_now());
+        // Who came last may come again.
+        self.tag.set_peer(match Who::is_polled_now().task {
+            0 => Peer::Nobody,
+            task => Peer::LastSeen(task),
+        });
         self.round.get()
     }
 

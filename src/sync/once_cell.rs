@@ -56,8 +56,6 @@ pub struct OnceCell<T> {
     value: cell::OnceCell<T>,
     /// Whether somebody makes the value, or was handed the job.
     is_being_filled: Cell<bool>,
-    /// Who does, or did last.
-    filler: Cell<Who>,
     /// Those who would make it themselves.
     fillers: WaitQueue<Turn>,
     /// Those who only wait for it.
@@ -76,6 +74,8 @@ pub(super) enum Turn {
 /// Those who only wait for the value; the other line has the cell itself.
 struct Readers {
     is_full: Cell<bool>,
+    /// Who makes the value, or did last.
+    filler: Cell<Who>,
     waiters: WaitQueue<()>,
     tag: Tag,
 }
@@ -88,10 +88,10 @@ impl<T> OnceCell<T> {
         OnceCell {
             value: cell::OnceCell::new(),
             is_being_filled: Cell::new(false),
-            filler: Cell::new(Who { task: 0, core: 0 }),
             fillers: WaitQueue::new(),
             readers: Readers {
                 is_full: Cell::new(false),
+                filler: Cell::new(Who { task: 0, core: 0 }),
                 waiters: WaitQueue::new(),
                 tag: Tag::new(Location::caller()),
             },
@@ -201,12 +201,19 @@ impl<T> OnceCell<T> {
     /// Whoever had the job gives it up.
     fn pass_job_on(&self) {
         self.is_being_filled.set(false);
+        self.note_filler(Who::default());
         self.serve();
     }
 
     fn note_filler(&self, filler: Who) {
-        self.filler.set(filler);
-        self.readers.tag.set_peer(match filler.task {
+        self.readers.filler.set(filler);
+        self.readers.note_peer();
+    }
+}
+
+impl Readers {
+    fn note_peer(&self) {
+        self.tag.set_peer(match self.filler.get().task {
             0 => Peer::Nobody,
             task => Peer::Holder(task),
         });
@@ -257,11 +264,7 @@ impl<T> Line for OnceCell<T> {
     }
 
     fn word(&self) -> u64 {
-        let word = self.readers.tag.number();
-        if self.is_being_filled.get() {
-            self.note_filler(self.filler.get());
-        }
-        word
+        self.readers.word()
     }
 }
 
@@ -290,7 +293,9 @@ impl Line for Readers {
     fn put_back(&self, (): (), (): ()) {}
 
     fn word(&self) -> u64 {
-        self.tag.number()
+        let word = self.tag.number();
+        self.note_peer();
+        word
     }
 }
 
