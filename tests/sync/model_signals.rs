@@ -193,9 +193,8 @@ fn hz_h01_hz_h05_a_notify_does_what_its_oracle_says() {
                 }
             }
             (2, true) => {
-                if line.cancel(slot) == Some(Reach::One) {
-                    has_permit |= !line.tell_first(Reach::One);
-                }
+                let is_passed_on = line.cancel(slot) == Some(Reach::One);
+                has_permit |= is_passed_on && !line.tell_first(Reach::One);
             }
             (3, true) => {
                 line.one(slot).future.as_mut().enable();
@@ -271,9 +270,9 @@ fn hz_h01_hz_h05_a_condvar_does_what_its_oracle_says() {
                     drop(guard);
                     let mut left = lockers.iter().filter(|is_locker| **is_locker).count();
                     while left > 0 {
-                        for slot in 0..SLOTS {
-                            if lockers[slot] && line.one(slot).poll(random, task).is_ready() {
-                                (line.slots[slot], lockers[slot]) = (None, false);
+                        for (slot, is_locker) in lockers.iter_mut().enumerate() {
+                            if *is_locker && line.one(slot).poll(random, task).is_ready() {
+                                (line.slots[slot], *is_locker) = (None, false);
                                 left -= 1;
                             }
                         }
@@ -362,9 +361,19 @@ enum Told {
     Full,
 }
 
+/// What the initialiser that is polled next says; nothing: it waits.
+type Verdict = Rc<std::cell::Cell<Option<Result<u32, ()>>>>;
+
+/// The value, made by a future that ends when the model says so.
+async fn made_or_failed(cell: Rc<OnceCell<u32>>, verdict: Verdict) -> Result<u32, ()> {
+    let made = cell.get_or_try_init(|| {
+        std::future::poll_fn(move |_| verdict.take().map_or(Poll::Pending, Poll::Ready))
+    });
+    made.await.copied()
+}
+
 #[test]
 fn hz_h01_a_cell_does_what_its_oracle_says() {
-    type Verdict = Rc<std::cell::Cell<Option<Result<u32, ()>>>>;
     let new_cell = || Rc::new(OnceCell::<u32>::new());
     let mut cell = new_cell();
     let verdict: Verdict = Rc::default();
@@ -389,15 +398,8 @@ fn hz_h01_a_cell_does_what_its_oracle_says() {
             _ => {
                 if line.slots[slot].is_none() {
                     let (cell, verdict) = (Rc::clone(&cell), Rc::clone(&verdict));
-                    line.slots[slot] = Some(One::new(boxed(async move {
-                        let made = cell.get_or_try_init(|| {
-                            std::future::poll_fn(move |_| match verdict.take() {
-                                Some(verdict) => Poll::Ready(verdict),
-                                None => Poll::Pending,
-                            })
-                        });
-                        made.await.copied()
-                    })));
+                    let future = boxed(made_or_failed(cell, verdict));
+                    line.slots[slot] = Some(One::new(future));
                 }
                 let one = line.one(slot);
                 let is_new = !one.is_in_line && one.told.is_none() && worker != Some(slot);

@@ -242,8 +242,8 @@ fn woken(mut waits: Vec<Waiting>, free: impl FnOnce()) -> Vec<usize> {
     for waiting in waits.iter_mut().rev() {
         assert_done(waiting);
     }
-    let order = book.lock().unwrap().clone();
-    order
+    let order = book.lock().unwrap();
+    order.clone()
 }
 
 fn four(wait: impl Fn() -> Waiting) -> Vec<Waiting> {
@@ -255,7 +255,10 @@ fn p38_hz_h05_who_is_let_go_with_others_is_woken_in_the_order_of_the_line() {
     let event = Rc::new(Event::new());
     let waits = four(|| {
         let event = Rc::clone(&event);
-        Box::pin(async move { Box::new(event.wait().await) as Held })
+        Box::pin(async move {
+            event.wait().await;
+            Box::new(()) as Held
+        })
     });
     // Cleared at once, and they go on all the same.
     let set_and_clear = || {
@@ -268,7 +271,10 @@ fn p38_hz_h05_who_is_let_go_with_others_is_woken_in_the_order_of_the_line() {
     let notify = Rc::new(Notify::new());
     let waits = four(|| {
         let notify = Rc::clone(&notify);
-        Box::pin(async move { Box::new(notify.notified().await) as Held })
+        Box::pin(async move {
+            notify.notified().await;
+            Box::new(()) as Held
+        })
     });
     assert_eq!(woken(waits, || notify.notify_all()), [0, 1, 3], "Notify");
     assert_waits(&mut Box::pin(notify.notified()));
@@ -277,7 +283,10 @@ fn p38_hz_h05_who_is_let_go_with_others_is_woken_in_the_order_of_the_line() {
     let pass = gate.enter().unwrap();
     let waits = four(|| {
         let close = gate.close();
-        Box::pin(async move { Box::new(close.await) as Held })
+        Box::pin(async move {
+            close.await;
+            Box::new(()) as Held
+        })
     });
     assert_eq!(woken(waits, || drop(pass)), [0, 1, 3], "Gate");
 
