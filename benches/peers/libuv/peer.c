@@ -274,6 +274,34 @@ static void run_wakes(uv_loop_t *loop, shape shape, uint64_t count) {
   if (shape != STORM) print_percentiles(wakes.samples, wakes.sample_count);
 }
 
+/* H. Work that blocks. */
+
+static struct {
+  uv_loop_t *loop;
+  uint64_t to_submit, ended, warm_up, start_ns;
+} jobs;
+
+static void job_work(uv_work_t *work) { (void)work; }
+
+static void job_ended(uv_work_t *work, int status) {
+  if (status != 0) abort();
+  if (++jobs.ended == jobs.warm_up) jobs.start_ns = process_ns();
+  if (jobs.to_submit == 0) return;
+  jobs.to_submit--;
+  uv_queue_work(jobs.loop, work, job_work, job_ended);
+}
+
+static void run_blocking(uv_loop_t *loop, uint64_t in_flight, uint64_t count) {
+  uv_work_t *works = must(calloc(in_flight, sizeof *works));
+  jobs.loop = loop;
+  jobs.warm_up = 1000;
+  jobs.to_submit = count + jobs.warm_up - in_flight;
+  for (uint64_t i = 0; i < in_flight; i++) uv_queue_work(loop, &works[i], job_work, job_ended);
+  uv_run(loop, UV_RUN_DEFAULT);
+  print_cpu(process_ns() - jobs.start_ns, count);
+  free(works);
+}
+
 int main(int argc, char **argv) {
   if (argc == 2 && strcmp(argv[1], "version") == 0) {
     puts(uv_version_string());
@@ -296,6 +324,8 @@ int main(int argc, char **argv) {
   else if (strcmp(cell, "wake-oneway") == 0) run_wakes(loop, ONE_WAY, count);
   else if (strcmp(cell, "wake-rtt") == 0) run_wakes(loop, ROUND_TRIP, count);
   else if (strcmp(cell, "wake-storm") == 0) run_wakes(loop, STORM, count);
+  else if (strcmp(cell, "blocking") == 0) run_blocking(loop, 1, count);
+  else if (strcmp(cell, "blocking-1000") == 0) run_blocking(loop, 1000, count);
   else return 2;
   puts("}");
   return 0;

@@ -4,8 +4,9 @@
 //! needs, one line in [`CELLS`].
 
 use crate::figures::Figures;
-use crate::peers::{Net, Tasks, Timers};
+use crate::peers::{Blocks, Net, Tasks, Timers};
 
+pub mod blocking;
 pub mod echo;
 pub mod spawn;
 pub mod switch;
@@ -36,6 +37,7 @@ pub enum Group {
     Switch,
     Timers,
     Wakes,
+    Blocking,
 }
 
 impl Group {
@@ -47,6 +49,7 @@ impl Group {
             Group::Switch => "C. Switch between tasks",
             Group::Timers => "E. Timers",
             Group::Wakes => "F. Wakes from another thread",
+            Group::Blocking => "H. Work that blocks",
         }
     }
 
@@ -58,6 +61,7 @@ impl Group {
             Group::Switch => "switch",
             Group::Timers => "timers",
             Group::Wakes => "wakes",
+            Group::Blocking => "blocking",
         }
     }
 }
@@ -100,6 +104,8 @@ pub const CELLS: &[Cell] = &[
     cell("wake-oneway", Group::Wakes, "from the wake to the poll, the loop being asleep", "p50_ns", 10_000, Some(1.0)),
     cell("wake-rtt", Group::Wakes, "the same, and back to the thread that waits", "p50_ns", 10_000, Some(1.0)),
     cell("wake-storm", Group::Wakes, "wakes as fast as a thread can, both threads' CPU", "cpu_ns", 1_000_000, Some(0.80)),
+    cell("blocking", Group::Blocking, "a job that does nothing, and back, all threads' CPU", "cpu_ns", 20_000, Some(1.0)),
+    cell("blocking-1000", Group::Blocking, "the same, 1000 at a time", "cpu_ns", 200_000, Some(0.80)),
 ];
 
 /// The cell of this name.
@@ -154,6 +160,15 @@ pub fn of_wakes<P: Tasks>(cell: &str) -> Option<Run> {
         "wake-oneway" => wakes::one_way::<P>,
         "wake-rtt" => wakes::round_trip::<P>,
         "wake-storm" => wakes::storm::<P>,
+        _ => return None,
+    })
+}
+
+/// Those that hand work to other threads.
+pub fn of_blocking<P: Blocks>(cell: &str) -> Option<Run> {
+    run(match cell {
+        "blocking" => blocking::one_at_a_time::<P>,
+        "blocking-1000" => blocking::batch::<P>,
         _ => return None,
     })
 }

@@ -67,6 +67,14 @@ pub trait Net: Tasks {
     fn serve(stream: Self::Stream, buffer_len: usize) -> impl Future<Output = ()> + 'static;
 }
 
+/// Has threads for work that blocks.
+pub trait Blocks: Tasks {
+    /// Hands `work` to one of them, at once; the future that is returned joins.
+    fn spawn_blocking<T: Send + 'static>(
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> impl Future<Output = T>;
+}
+
 /// A join handle whose task returned.
 pub struct Expect<J>(pub J);
 
@@ -108,25 +116,25 @@ pub const PEERS: &[Peer] = &[
     Peer {
         name: "mainspring",
         kind: Kind::Ours,
-        find: everything::<mainspring::Mainspring<false>>,
+        find: with_threads::<mainspring::Mainspring<false>>,
     },
     #[cfg(feature = "mainspring")]
     Peer {
         name: "mainspring-poll",
         kind: Kind::Ours,
-        find: everything::<mainspring::Mainspring<true>>,
+        find: with_threads::<mainspring::Mainspring<true>>,
     },
     #[cfg(feature = "tokio")]
     Peer {
         name: "tokio",
         kind: Kind::Rival,
-        find: everything::<tokio::CurrentThread>,
+        find: with_threads::<tokio::CurrentThread>,
     },
     #[cfg(feature = "tokio")]
     Peer {
         name: "tokio-local",
         kind: Kind::Rival,
-        find: everything::<tokio::Local>,
+        find: with_threads::<tokio::Local>,
     },
     #[cfg(feature = "smol")]
     Peer {
@@ -138,7 +146,7 @@ pub const PEERS: &[Peer] = &[
     Peer {
         name: "monoio",
         kind: Kind::Rival,
-        find: everything::<monoio::Monoio>,
+        find: with_threads::<monoio::Monoio>,
     },
     Peer {
         name: "libuv",
@@ -164,4 +172,10 @@ fn everything<P: Timers + Net>(cell: &str) -> Option<Run> {
         .or_else(|| cells::of_firing::<P>(cell))
         .or_else(|| cells::of_wakes::<P>(cell))
         .or_else(|| cells::of_net::<P>(cell))
+}
+
+/// As [`everything`], with threads for work that blocks. smol's are a crate of their own.
+#[cfg(any(feature = "mainspring", feature = "tokio", feature = "monoio"))]
+fn with_threads<P: Timers + Net + Blocks>(cell: &str) -> Option<Run> {
+    everything::<P>(cell).or_else(|| cells::of_blocking::<P>(cell))
 }

@@ -9,7 +9,7 @@ use std::process::Command;
 use crate::cells::Run;
 
 /// What `libuv/peer.c` knows.
-const CELLS: [&str; 10] = [
+const CELLS: [&str; 12] = [
     "echo-1",
     "echo-50",
     "echo-1000",
@@ -20,6 +20,8 @@ const CELLS: [&str; 10] = [
     "wake-oneway",
     "wake-rtt",
     "wake-storm",
+    "blocking",
+    "blocking-1000",
 ];
 
 /// The C program, if it was built.

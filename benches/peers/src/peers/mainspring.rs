@@ -8,7 +8,7 @@ use std::time::Duration;
 use mainspring::net;
 use mainspring::{BackendKind, Builder};
 
-use super::{Expect, Net, Tasks, Timers};
+use super::{Blocks, Expect, Net, Tasks, Timers};
 
 pub struct Mainspring<const IS_POLL: bool>;
 
@@ -69,5 +69,13 @@ impl<const IS_POLL: bool> Net for Mainspring<IS_POLL> {
                 return;
             }
         }
+    }
+}
+
+impl<const IS_POLL: bool> Blocks for Mainspring<IS_POLL> {
+    fn spawn_blocking<T: Send + 'static>(
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> impl Future<Output = T> {
+        Expect(mainspring::spawn_blocking(work))
     }
 }

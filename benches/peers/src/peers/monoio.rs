@@ -6,18 +6,26 @@ use std::net::TcpListener;
 use std::task::Poll;
 use std::time::Duration;
 
+use monoio::blocking::DefaultThreadPool;
 use monoio::buf::IoBuf;
 use monoio::io::{AsyncReadRent, AsyncWriteRentExt};
 use monoio::net;
 use monoio::{LegacyDriver, RuntimeBuilder};
 
-use super::{Net, Tasks, Timers};
+use super::{Blocks, Expect, Net, Tasks, Timers};
+
+/// It has no default; libuv's.
+const THREADS: usize = 4;
 
 pub struct Monoio;
 
 impl Tasks for Monoio {
     fn run<F: Future>(future: F) -> F::Output {
-        let builder = RuntimeBuilder::<LegacyDriver>::new().enable_timer();
+        // It starts no thread before the first job.
+        let threads = Box::new(DefaultThreadPool::new(THREADS));
+        let builder = RuntimeBuilder::<LegacyDriver>::new()
+            .enable_timer()
+            .attach_thread_pool(threads);
         builder
             .build()
             .expect("the runtime starts")
@@ -84,5 +92,13 @@ impl Net for Monoio {
             }
             buffer = sent.into_inner();
         }
+    }
+}
+
+impl Blocks for Monoio {
+    fn spawn_blocking<T: Send + 'static>(
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> impl Future<Output = T> {
+        Expect(monoio::spawn_blocking(work))
     }
 }

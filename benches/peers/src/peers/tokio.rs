@@ -12,7 +12,7 @@ use tokio::net;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::LocalSet;
 
-use super::{Expect, Net, Tasks, Timers};
+use super::{Blocks, Expect, Net, Tasks, Timers};
 
 /// `tokio::spawn`.
 pub struct CurrentThread;
@@ -102,6 +102,14 @@ macro_rules! timers_and_net {
                 future: F,
             ) -> impl Future<Output = Result<F::Output, impl Debug>> {
                 tokio::time::timeout(duration, future)
+            }
+        }
+
+        impl Blocks for $peer {
+            fn spawn_blocking<T: Send + 'static>(
+                work: impl FnOnce() -> T + Send + 'static,
+            ) -> impl Future<Output = T> {
+                Expect(tokio::task::spawn_blocking(work))
             }
         }
 
