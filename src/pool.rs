@@ -47,7 +47,7 @@ use job::{Job, Out};
 use workers::Workers;
 
 use crate::task::core::Core;
-use crate::task::join::{self, JoinError, JoinHandle};
+use crate::task::join::{self, JoinHandle};
 use crate::task::record::SpawnMeta;
 
 pub use class::Class;
@@ -93,15 +93,12 @@ impl Pool {
             return join::spawn_current(pending(), meta);
         }
         let location = meta.location;
-        let job = Arc::new(Job::new(work, Out::Nobody, class, location));
+        let job = Arc::new(Job::new(work, Out::Task, class, location));
         let fetch = Arc::clone(&job);
         let awaited = Awaited::new(fetch, self, location);
         let handle = join::spawn_current(awaited, meta)?;
-        job.set_waker(handle.waker());
-        if let Err(job) = self.workers.submit(job) {
-            debug_assert!(false, "the pool closes after the loop");
-            job.refuse(JoinError::panicked(Box::new("the loop is gone")));
-        }
+        let is_closed = self.workers.submit(job, Some(handle.waker())).is_err();
+        debug_assert!(!is_closed, "the pool closes after the loop");
         Some(handle)
     }
 

@@ -67,7 +67,7 @@ impl<T> Drop for Awaited<T> {
         self.job.raise_abort();
         if self.job.claim() {
             self.pool.workers.note_claimed(self.job.class(), true);
-            self.job.refuse(JoinError::aborted());
+            let _ = self.job.refuse(JoinError::aborted());
         } else {
             self.job.leave();
         }

@@ -6,7 +6,7 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use super::job::Run;
+use super::job::{AfterRun, Run};
 use super::workers::Workers;
 use crate::shim::thread_word;
 
@@ -16,8 +16,13 @@ thread_word! {
 }
 
 thread_word! {
-    /// The job that this thread runs: the innermost, if one runs another in place.
+    /// The job that this thread runs.
     static JOB: RefCell<Option<Arc<dyn Run>>> = RefCell::new(None)
+}
+
+thread_word! {
+    /// Those that it runs inside that one, where they are joined: the innermost last.
+    static INSIDE: RefCell<Vec<Arc<dyn Run>>> = RefCell::new(Vec::new())
 }
 
 /// This thread works for `pool` until the guard is dropped.
@@ -47,19 +52,31 @@ fn with_pool<R>(f: impl Fn(Option<&Arc<Workers>>) -> R) -> R {
         .unwrap_or_else(|_| f(None))
 }
 
-/// Runs `job`, which the caller claimed, as this thread's.
-pub(super) fn run(job: Arc<dyn Run>) {
-    let outer = JOB.with(|slot| slot.replace(Some(Arc::clone(&job))));
-    job.run();
-    let inner = JOB.with(|slot| slot.replace(outer));
-    drop((inner, job));
+/// Runs `job`, which the caller claimed, as this thread's. Each job but those that others run in place goes
+/// this way, so nothing is counted: the job stands in the slot, and is lent from there.
+pub(super) fn run(job: Arc<dyn Run>) -> AfterRun {
+    JOB.with(|slot| slot.replace(Some(job)));
+    // Lent while the closure runs. Nobody borrows the slot to change it meanwhile: that is done here alone,
+    // and no thread of the pool gets here from inside a job.
+    let after = JOB.with(|slot| slot.borrow().as_ref().map(|job| job.run()));
+    let job = JOB.with(|slot| slot.take());
+    drop(job);
+    after.unwrap_or(AfterRun::Nothing)
+}
+
+/// Runs `job`, which the caller claimed, inside another one of this thread.
+pub(super) fn run_inside(job: Arc<dyn Run>) -> AfterRun {
+    INSIDE.with(|jobs| jobs.borrow_mut().push(Arc::clone(&job)));
+    let after = job.run();
+    let inside = INSIDE.with(|jobs| jobs.borrow_mut().pop());
+    drop((inside, job));
+    after
 }
 
 /// Whether the job that this thread runs was aborted, or its loop has ended.
 pub(crate) fn is_aborted() -> bool {
-    let is_aborted = |slot: &RefCell<Option<Arc<dyn Run>>>| {
-        slot.borrow().as_ref().is_some_and(|job| job.is_aborted())
-    };
-    let job = JOB.try_with(is_aborted).unwrap_or(false);
-    job || with_pool(|own| own.is_some_and(|own| own.is_closing()))
+    let inside = INSIDE.try_with(|jobs| jobs.borrow().last().map(|job| job.is_aborted()));
+    let job = || JOB.try_with(|slot| slot.borrow().as_ref().map(|job| job.is_aborted()));
+    let is_aborted = inside.ok().flatten().or_else(|| job().ok().flatten());
+    is_aborted.unwrap_or(false) || with_pool(|own| own.is_some_and(|own| own.is_closing()))
 }

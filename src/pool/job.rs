@@ -20,7 +20,6 @@
 use std::mem;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
-use std::task::Waker;
 
 use super::class::Class;
 use crate::shim::{AtomicBool, Mutex, lock};
@@ -35,11 +34,12 @@ pub(crate) trait Run: Send + Sync {
     /// Makes it the caller's, to run or to refuse; `false`: somebody else was first.
     fn claim(&self) -> bool;
 
-    /// Runs it, and says so to who waits for it. For who claimed it.
-    fn run(&self);
+    /// Runs it. For who claimed it. Who waits for the result is to be woken then, unless it says that nobody
+    /// does.
+    fn run(&self) -> AfterRun;
 
-    /// Drops the closure, here and now, and gives `why` to who waits for it. For who claimed it.
-    fn refuse(&self, why: JoinError);
+    /// Drops the closure, here and now; `why` takes the place of the result. For who claimed it.
+    fn refuse(&self, why: JoinError) -> AfterRun;
 
     /// Raises the flag that the closure sees if it runs.
     fn raise_abort(&self);
@@ -51,6 +51,16 @@ pub(crate) trait Run: Send + Sync {
     fn class(&self) -> Class;
 }
 
+/// What the caller of [`Run::run`] must do.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AfterRun {
+    /// Wake the job's task, which fetches the result.
+    Wake,
+    /// Nothing: nobody waits, or who waits was told.
+    Nothing,
+}
+
 /// A job as the task that awaits it sees it.
 pub(crate) trait Fetch<T>: Run {
     /// The result, once, when it is there.
@@ -60,12 +70,12 @@ pub(crate) trait Fetch<T>: Run {
     fn leave(&self);
 }
 
-/// Who is told of the end.
+/// Who gets the result.
 pub(super) enum Out<T> {
-    /// Nobody yet.
+    /// Nobody any more.
     Nobody,
-    /// The job's own task: it fetches the result.
-    Task(Waker),
+    /// The job's own task, which fetches it.
+    Task,
     /// Whoever sent it from elsewhere: the result goes there.
     Elsewhere(Box<dyn FnOnce(Result<T, JoinError>) + Send>),
 }
@@ -106,13 +116,6 @@ impl<F, T> Job<F, T> {
         }
     }
 
-    /// Who is to be woken at the end. For who made the job, before anybody else has it.
-    pub(super) fn set_waker(&self, waker: Waker) {
-        if let Stage::Queued(_, out) = &mut *lock(&self.stage) {
-            *out = Out::Task(waker);
-        }
-    }
-
     fn replace(&self, stage: Stage<F, T>) -> Stage<F, T> {
         mem::replace(&mut *lock(&self.stage), stage)
     }
@@ -130,15 +133,16 @@ impl<F, T> Job<F, T> {
         None
     }
 
-    fn deliver(&self, out: Out<T>, result: Result<T, JoinError>) {
+    fn deliver(&self, out: Out<T>, result: Result<T, JoinError>) -> AfterRun {
         match out {
-            Out::Task(waker) => match self.put(result) {
-                None => waker.wake(),
+            Out::Task => match self.put(result) {
+                None => return AfterRun::Wake,
                 Some(late) => self.drop_late(late),
             },
             Out::Elsewhere(put) => failure::contain("whoever awaits a job", || put(result)),
             Out::Nobody => self.drop_late(result),
         }
+        AfterRun::Nothing
     }
 
     /// Nobody wants it; a panic is reported.
@@ -164,29 +168,26 @@ where
         !self.is_claimed.swap(true, AcqRel)
     }
 
-    fn run(&self) {
+    fn run(&self) -> AfterRun {
         let Stage::Queued(work, out) = self.replace(Stage::Running) else {
-            return;
+            return AfterRun::Nothing;
         };
         let result = catch_unwind(AssertUnwindSafe(work));
         self.deliver(
             out,
             result.map_err(|payload| JoinError::panicked_in_job(payload, self.location)),
-        );
+        )
     }
 
-    fn refuse(&self, why: JoinError) {
+    fn refuse(&self, why: JoinError) -> AfterRun {
         let Stage::Queued(work, out) = self.replace(Stage::Running) else {
-            return;
+            return AfterRun::Nothing;
         };
         failure::contain("a job's closure, as it was dropped,", || drop(work));
         match out {
             // Who aborts the job of a task is that task, on its way out.
-            Out::Task(waker) if why.is_aborted() => {
-                self.replace(Stage::Gone);
-                drop(waker);
-            }
-            Out::Nobody => drop(self.replace(Stage::Gone)),
+            Out::Task if why.is_aborted() => AfterRun::Nothing,
+            Out::Nobody => AfterRun::Nothing,
             out => self.deliver(out, Err(why)),
         }
     }
@@ -220,17 +221,16 @@ where
     }
 
     fn leave(&self) {
-        let (mut waker, mut late) = (Out::Nobody, None);
+        let mut late = None;
         let mut stage = lock(&self.stage);
         match &mut *stage {
             // Claimed, and not begun yet: the thread finds nobody at the end.
-            Stage::Queued(_, out) => mem::swap(out, &mut waker),
+            Stage::Queued(_, out) => *out = Out::Nobody,
             Stage::Running => *stage = Stage::Abandoned,
             Stage::Done(_) => late = Some(mem::replace(&mut *stage, Stage::Gone)),
             Stage::Abandoned | Stage::Gone => {}
         }
         drop(stage);
-        drop(waker);
         if let Some(Stage::Done(result)) = late {
             self.drop_late(result);
         }

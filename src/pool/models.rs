@@ -8,7 +8,6 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize as Count;
 use std::sync::atomic::Ordering::SeqCst;
-use std::task::{Wake, Waker};
 use std::time::Duration;
 
 use loom::sync::atomic::AtomicBool;
@@ -16,7 +15,7 @@ use loom::sync::{Condvar, Mutex, Notify};
 use loom::thread;
 
 use super::class::Class;
-use super::job::{Fetch, Job, Out, Run};
+use super::job::{AfterRun, Fetch, Job, Out, Run};
 use super::options::Options;
 use super::sent::{Sender, SentJob};
 use super::workers::Workers;
@@ -113,14 +112,8 @@ fn loom_hz_g04_a_signal_reaches_a_thread_that_idles_and_the_close_ends_it() {
     });
 }
 
-/// Rings when it is woken.
+/// In the place of a waker.
 struct Ring(Notify);
-
-impl Wake for Ring {
-    fn wake(self: Arc<Self>) {
-        self.0.notify();
-    }
-}
 
 /// Counts its drops.
 struct Counted(Arc<Count>);
@@ -135,13 +128,13 @@ impl Drop for Counted {
 fn loom_hz_h08_a_job_s_result_is_there_when_its_wake_is() {
     loom::model(|| {
         let ring = Arc::new(Ring(Notify::new()));
-        let job = Arc::new(Job::new(|| 7, Out::Nobody, Class::User, Location::caller()));
-        job.set_waker(Waker::from(Arc::clone(&ring)));
+        let job = Arc::new(Job::new(|| 7, Out::Task, Class::User, Location::caller()));
         let thread = {
-            let job = Arc::clone(&job);
+            let (job, ring) = (Arc::clone(&job), Arc::clone(&ring));
             thread::spawn(move || {
                 assert!(job.claim());
-                job.run();
+                assert_eq!(job.run(), AfterRun::Wake);
+                ring.0.notify();
             })
         };
         // loom may ring by itself, once; a wake before the result would leave this waiting for ever.
@@ -172,16 +165,15 @@ fn loom_hz_h08_a_result_is_dropped_once_if_its_receiver_goes() {
                 drop(captured);
                 Counted(made)
             };
-            Arc::new(Job::new(work, Out::Nobody, Class::User, Location::caller()))
+            Arc::new(Job::new(work, Out::Task, Class::User, Location::caller()))
         };
-        job.set_waker(Waker::noop().clone());
         let was_told = Arc::new(AtomicBool::new(false));
         let thread = {
             let (job, was_told) = (Arc::clone(&job), Arc::clone(&was_told));
             thread::spawn(move || {
                 if job.claim() {
                     was_told.store(job.is_aborted(), SeqCst);
-                    job.run();
+                    let _ = job.run();
                 }
             })
         };
@@ -189,7 +181,7 @@ fn loom_hz_h08_a_result_is_dropped_once_if_its_receiver_goes() {
         job.raise_abort();
         let is_mine = job.claim();
         if is_mine {
-            job.refuse(JoinError::aborted());
+            let _ = job.refuse(JoinError::aborted());
         } else {
             job.leave();
         }

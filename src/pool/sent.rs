@@ -53,8 +53,8 @@ impl Sender {
 impl SentJob {
     /// Queues it. If the loop has ended meanwhile it counts as aborted.
     pub(crate) fn submit(&self) {
-        if self.workers.submit(Arc::clone(&self.job)).is_err() && self.job.claim() {
-            self.job.refuse(JoinError::aborted());
+        if self.workers.submit(Arc::clone(&self.job), None).is_err() && self.job.claim() {
+            let _ = self.job.refuse(JoinError::aborted());
         }
     }
 
@@ -63,7 +63,7 @@ impl SentJob {
         self.job.raise_abort();
         if self.job.claim() {
             self.workers.note_claimed(self.job.class(), true);
-            self.job.refuse(JoinError::aborted());
+            let _ = self.job.refuse(JoinError::aborted());
         }
     }
 
@@ -72,7 +72,8 @@ impl SentJob {
     pub(crate) fn run_in_place(&self) {
         if current::is_member_of(&self.workers) && self.job.claim() {
             self.workers.note_claimed(self.job.class(), false);
-            current::run(Arc::clone(&self.job));
+            // The result goes to its slot: a job that was sent has no task.
+            let _ = current::run_inside(Arc::clone(&self.job));
         }
     }
 }

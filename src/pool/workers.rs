@@ -39,11 +39,12 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::task::Waker;
 use std::time::Duration;
 
 use super::class::{CLASS_COUNT, Class};
 use super::current::{self, Member};
-use super::job::Run;
+use super::job::{AfterRun, Run};
 use super::options::{Hook, Options};
 use super::statistics::{BlockingStatistics, ClassStatistics};
 use crate::shim::{AtomicBool, Condvar, Mutex, MutexGuard, lock, start_thread, wait_timeout_while};
@@ -91,7 +92,12 @@ struct Line {
 struct Entry {
     arrival: u64,
     job: Arc<dyn Run>,
+    /// Of the job's task, if it has one.
+    waker: Option<Waker>,
 }
+
+/// A job that somebody claimed, with the waker of its task.
+type Claimed = (Arc<dyn Run>, Option<Waker>);
 
 /// What has to be done, once the lock is let go.
 #[must_use]
@@ -99,6 +105,14 @@ enum Call {
     Nobody,
     Signal,
     Start { number: u64 },
+}
+
+/// Does as [`Run::run`] said.
+fn wake(after: AfterRun, waker: Option<Waker>) {
+    match (after, waker) {
+        (AfterRun::Wake, Some(waker)) => waker.wake(),
+        (AfterRun::Wake | AfterRun::Nothing, waker) => drop(waker),
+    }
 }
 
 impl Line {
@@ -142,16 +156,16 @@ impl State {
     }
 
     /// Takes the job that waits longest among those that may run. It is the caller's, and counts as running.
-    fn take(&mut self) -> Option<Arc<dyn Run>> {
+    fn take(&mut self) -> Option<Claimed> {
         loop {
             let lines = self.classes.iter_mut();
             let waiting = lines.filter_map(|line| line.waits_since().map(|since| (since, line)));
             let (_, line) = waiting.min_by_key(|(since, _)| *since)?;
-            let job = line.entries.pop_front()?.job;
+            let Entry { job, waker, .. } = line.entries.pop_front()?;
             if job.claim() {
                 line.statistics.queued -= 1;
                 line.statistics.running += 1;
-                return Some(job);
+                return Some((job, waker));
             }
             // What is left of it runs nobody's code as it goes (WORK-3).
             line.husks -= 1;
@@ -159,13 +173,13 @@ impl State {
     }
 
     /// Takes all jobs that nobody has claimed.
-    fn take_all(&mut self) -> Vec<Arc<dyn Run>> {
+    fn take_all(&mut self) -> Vec<Claimed> {
         let mut jobs = Vec::new();
         for line in &mut self.classes {
             for entry in std::mem::take(&mut line.entries) {
                 if entry.job.claim() {
                     line.statistics.queued -= 1;
-                    jobs.push(entry.job);
+                    jobs.push((entry.job, entry.waker));
                 } else {
                     line.husks -= 1;
                 }
@@ -212,7 +226,11 @@ impl Workers {
 
     /// Queues `job`, and sees to it that a thread comes; gives it back if the loop has ended. Without a
     /// thread, and with none to be had, it is refused.
-    pub(super) fn submit(self: &Arc<Self>, job: Arc<dyn Run>) -> Result<(), Arc<dyn Run>> {
+    pub(super) fn submit(
+        self: &Arc<Self>,
+        job: Arc<dyn Run>,
+        waker: Option<Waker>,
+    ) -> Result<(), Arc<dyn Run>> {
         let mut state = lock(&self.state);
         if state.is_closing {
             drop(state);
@@ -222,7 +240,11 @@ impl Workers {
         state.arrivals += 1;
         let line = &mut state.classes[job.class().index()];
         line.statistics.queued += 1;
-        line.entries.push_back(Entry { arrival, job });
+        line.entries.push_back(Entry {
+            arrival,
+            job,
+            waker,
+        });
         let call = state.call_next(self.options.threads_max);
         drop(state);
         self.make(call);
@@ -260,9 +282,10 @@ impl Workers {
             _ => Vec::new(),
         };
         drop(state);
-        for job in stranded {
+        for (job, waker) in stranded {
             let text = format!("the pool has no thread, and none could be started: {error}");
-            job.refuse(JoinError::panicked(Box::new(text)));
+            let after = job.refuse(JoinError::panicked(Box::new(text)));
+            wake(after, waker);
         }
     }
 
@@ -344,14 +367,16 @@ impl Workers {
         self: &'a Arc<Self>,
         mut state: MutexGuard<'a, State>,
     ) -> MutexGuard<'a, State> {
-        while let Some(job) = state.take() {
+        while let Some((job, waker)) = state.take() {
             let call = state.call_next(self.options.threads_max);
             drop(state);
             self.make(call);
             let class = job.class().index();
             // User code that panics is caught inside; what comes out here is ours, and must not take the
             // thread out of the counts.
-            failure::contain("a thread of the pool", || current::run(job));
+            // The loop is woken last, when it alone has the job: so the memory goes back to the thread that
+            // it came from.
+            failure::contain("a thread of the pool", || wake(current::run(job), waker));
             state = lock(&self.state);
             let statistics = &mut state.classes[class].statistics;
             statistics.running -= 1;
@@ -372,13 +397,13 @@ impl Workers {
         let mut state = lock(&self.state);
         state.is_closing = true;
         let jobs = state.take_all();
-        for job in &jobs {
+        for (job, _) in &jobs {
             state.classes[job.class().index()].statistics.aborted += 1;
         }
         drop(state);
         self.work.notify_all();
-        for job in jobs {
-            job.refuse(JoinError::aborted());
+        for (job, waker) in jobs {
+            wake(job.refuse(JoinError::aborted()), waker);
         }
     }
 
