@@ -324,6 +324,15 @@ fn timers_keep_their_promises() {
 }
 
 #[test]
+fn scope_borrows_fails_fast_and_asks_for_the_end() {
+    let printed = "borrowing: [5, 5, 7]\n\
+                   fail-fast: [\"a page without a name\"]\n\
+                   grace: saved the work, because the deadline of the scope has passed\n\
+                   grace: the deadline of the scope has passed\n";
+    assert_eq!(output("scope", &[]), printed);
+}
+
+#[test]
 fn join_awaits_several_in_each_way() {
     let printed = "join: anna's answer, bert's answer\n\
                    try_join: Err(\"broken's answer\")\n\

@@ -236,3 +236,32 @@ fn a_shield_is_a_child_of_an_outer_scope() {
     });
     assert_eq!(log.take(), ["inner is over", "kept"]);
 }
+
+#[test]
+fn a_generator_that_is_a_child_goes_with_its_scope() {
+    let log = Log::default();
+    run(async {
+        let body = scope(async |s| {
+            let (items, received) = mainspring::channel::bounded(1);
+            let guard = log.guard("generator");
+            s.spawn(async move {
+                let _gone = guard;
+                for number in 0.. {
+                    if items.send(number).await.is_err() {
+                        break;
+                    }
+                }
+            });
+            let first = (
+                received.recv().await.unwrap(),
+                received.recv().await.unwrap(),
+            );
+            s.cancel("two are enough");
+            first
+        });
+        assert_eq!(body.await, Ok((0, 1)));
+        log.say("over");
+    })
+    .unwrap();
+    assert_eq!(log.take(), ["-generator", "over"]);
+}

@@ -13,7 +13,7 @@ use mainspring::{Runtime, run, spawn, yield_now};
 use crate::rig::{Log, poll_once};
 
 #[test]
-fn p35_a_cancelled_token_reaches_all_below_it_and_none_above() {
+fn p34_a_cancelled_token_reaches_all_below_it_and_none_above() {
     let root = CancelToken::new();
     let (left, right) = (root.child_token(), root.child_token());
     let leaf = left.child_token();
