@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use mainspring::channel::{self, Receiver, Sender};
 use mainspring::net::{TcpListener, TcpStream};
+use mainspring::task::scope;
 use mainspring::time::{sleep, timeout};
 use mainspring::{run, spawn, yield_now};
 
@@ -24,6 +25,7 @@ fn cell(name: &str, count: usize) -> Option<BoxFuture> {
     Some(match name {
         "spawn-batch" => Box::pin(spawn_in_batches(count, 1000)),
         "spawn-all" => Box::pin(spawn_in_batches(count, count)),
+        "scope-1000" => Box::pin(scopes(count, 1000)),
         "yield" => Box::pin(yields(count)),
         "yield-wake" => Box::pin(wakes(count)),
         "ping-bounded" => Box::pin(ping(count, || channel::bounded(1))),
@@ -38,9 +40,10 @@ fn cell(name: &str, count: usize) -> Option<BoxFuture> {
     })
 }
 
-const NAMES: [&str; 12] = [
+const NAMES: [&str; 13] = [
     "spawn-batch",
     "spawn-all",
+    "scope-1000",
     "yield",
     "yield-wake",
     "ping-bounded",
@@ -78,6 +81,18 @@ async fn spawn_in_batches(count: usize, batch: usize) {
         for handle in handles.drain(..) {
             black_box(handle.await.expect("it returns"));
         }
+    }
+}
+
+/// Children of scopes of `size` each, whose handles nobody keeps.
+async fn scopes(count: usize, size: usize) {
+    for _ in 0..count / size {
+        let body = scope(async |s| {
+            for index in 0..size {
+                s.spawn(async move { black_box(index) });
+            }
+        });
+        body.await.expect("nobody cancels it");
     }
 }
 

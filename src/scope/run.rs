@@ -205,7 +205,7 @@ impl<E> Group<'_, E> {
             if ran == Ran::Nothing {
                 return false;
             }
-            if self.is_cut_due() {
+            if self.keeper.has_news() && self.is_cut_due() {
                 return true;
             }
             if ran == Ran::LookDue && has_polled_for_long() {

@@ -211,7 +211,7 @@ impl Children {
     #[inline]
     fn collect_panic(&self) {
         if let Some(escaped) = self.core().escaped.take() {
-            self.keep_panic(escaped);
+            self.keep_panic(*escaped);
         }
     }
 
@@ -221,6 +221,7 @@ impl Children {
             None => {
                 self.panic.set(Some(escaped));
                 self.has_panicked.set(true);
+                self.has_news.set(true);
             }
             Some(first) => {
                 self.panic.set(Some(first));
@@ -356,10 +357,14 @@ impl<'env> Keeper<'env> {
         core.polls.get() >= core.polls_end.get() && !core.current.get().is_null()
     }
 
-    /// Whether anything was notified since it was last asked.
+    /// Whether anything was notified, or a child has panicked, since the news were last taken.
     #[inline]
-    pub(crate) fn take_news(&self) -> bool {
-        self.children.has_news.replace(false)
+    pub(crate) fn has_news(&self) -> bool {
+        self.children.has_news.get()
+    }
+
+    pub(crate) fn take_news(&self) {
+        self.children.has_news.set(false);
     }
 
     /// Runs the child that is ready longest: one poll, or the drop of an aborted future.

@@ -100,7 +100,7 @@ pub(crate) struct Core {
     /// ... and where this tick's end.
     pub(crate) polls_end: Cell<u32>,
     /// The panic of the child that a scope ran last.
-    pub(crate) escaped: Cell<Option<Escaped>>,
+    pub(super) escaped: Cell<Option<Box<Escaped>>>,
     /// The state of the random numbers.
     random: Cell<u64>,
     /// The step of the tick that goes on, as what it wakes remembers it.

@@ -237,7 +237,7 @@ impl TaskRef {
             child: self.describe(),
             payload,
         };
-        if let Some(earlier) = core.escaped.replace(Some(escaped)) {
+        if let Some(earlier) = core.escaped.replace(Some(Box::new(escaped))) {
             earlier.report(core);
         }
     }
