@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use mainspring::channel::{self, Receiver, Sender};
 use mainspring::net::{TcpListener, TcpStream};
+use mainspring::sync::Mutex;
 use mainspring::task::scope;
 use mainspring::time::{sleep, timeout};
 use mainspring::{run, spawn, yield_now};
@@ -30,6 +31,8 @@ fn cell(name: &str, count: usize) -> Option<BoxFuture> {
         "yield-wake" => Box::pin(wakes(count)),
         "ping-bounded" => Box::pin(ping(count, || channel::bounded(1))),
         "ping-unbounded" => Box::pin(ping(count, channel::unbounded)),
+        "lock" => Box::pin(locks(count)),
+        "lock-hand-off" => Box::pin(hand_offs(count)),
         "timer-cancel" => Box::pin(timer_cancel(count)),
         "timer-roll" => Box::pin(timer_roll(count)),
         "timeout-ready" => Box::pin(timeout_ready(count)),
@@ -40,7 +43,7 @@ fn cell(name: &str, count: usize) -> Option<BoxFuture> {
     })
 }
 
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 15] = [
     "spawn-batch",
     "spawn-all",
     "scope-1000",
@@ -48,6 +51,8 @@ const NAMES: [&str; 13] = [
     "yield-wake",
     "ping-bounded",
     "ping-unbounded",
+    "lock",
+    "lock-hand-off",
     "timer-cancel",
     "timer-roll",
     "timeout-ready",
@@ -135,6 +140,38 @@ async fn wakes(count: usize) {
     for task in tasks {
         task.await.expect("it returns");
     }
+}
+
+/// A lock that nobody else wants.
+async fn locks(count: usize) {
+    let mutex = Mutex::new(0);
+    for index in 0..count {
+        *mutex.lock().await += index;
+        if index % 64 == 63 {
+            yield_now().await;
+        }
+    }
+    black_box(mutex.into_inner());
+}
+
+/// Two tasks hand a lock to each other: each waits while the other has it.
+async fn hand_offs(count: usize) {
+    let mutex = Rc::new(Mutex::new(0));
+    let tasks = [(); 2].map(|()| {
+        let mutex = Rc::clone(&mutex);
+        spawn(async move {
+            for _ in 0..count / 2 {
+                let mut value = mutex.lock().await;
+                *value += 1;
+                // The other one comes, and stands in line.
+                yield_now().await;
+            }
+        })
+    });
+    for task in tasks {
+        task.await.expect("it returns");
+    }
+    assert_eq!(*mutex.lock().await, count / 2 * 2);
 }
 
 /// Sleeps polled once, then dropped.

@@ -333,6 +333,19 @@ fn scope_borrows_fails_fast_and_asks_for_the_end() {
 }
 
 #[test]
+fn rate_limiter_lets_a_burst_through_and_then_one_per_period() {
+    let printed = "request 0: let through in period 0\n\
+                   request 1: let through in period 0\n\
+                   request 2: let through in period 0\n\
+                   request 3: let through in period 1\n\
+                   request 4: let through in period 2\n\
+                   request 5: let through in period 3\n\
+                   request 6: let through in period 4\n\
+                   at most 2 were under way at a time\n";
+    assert_eq!(output("rate_limiter", &[]), printed);
+}
+
+#[test]
 fn join_awaits_several_in_each_way() {
     let printed = "join: anna's answer, bert's answer\n\
                    try_join: Err(\"broken's answer\")\n\

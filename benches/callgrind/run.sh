@@ -43,6 +43,8 @@ row yield 100000 120
 row yield-wake 100000 120
 row ping-bounded 100000 820
 row ping-unbounded 100000 670
+row lock 100000 135
+row lock-hand-off 100000 680
 row timer-cancel 100000 240
 row timer-roll 100000 150
 row timeout-ready 100000 48

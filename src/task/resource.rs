@@ -40,7 +40,6 @@ mod imp {
     use super::{Found, Peer};
 
     /// What the table says of a primitive.
-    #[allow(dead_code, reason = "its users land next")]
     #[derive(Debug)]
     pub(crate) struct Note {
         pub(crate) number: u64,
@@ -49,7 +48,6 @@ mod imp {
     }
 
     /// A primitive's entry for the table, made when somebody first waits.
-    #[allow(dead_code, reason = "its users land next")]
     #[derive(Debug)]
     pub(crate) struct Tag {
         made_at: &'static Location<'static>,
@@ -66,7 +64,6 @@ mod imp {
             const { RefCell::new(Table { next: 1, notes: BTreeMap::new() }) };
     }
 
-    #[allow(dead_code, reason = "its users land next")]
     impl Tag {
         #[inline]
         pub(crate) const fn new(made_at: &'static Location<'static>) -> Tag {
@@ -131,11 +128,9 @@ mod imp {
 
     use super::{Found, Peer};
 
-    #[allow(dead_code, reason = "its users land next")]
     #[derive(Debug)]
     pub(crate) struct Tag;
 
-    #[allow(dead_code, reason = "its users land next")]
     impl Tag {
         #[inline]
         pub(crate) const fn new(_made_at: &'static Location<'static>) -> Tag {
