@@ -833,6 +833,34 @@ fn hz_a28_the_types_of_joins_are_as_their_futures_or_stay_on_their_thread() {
 }
 
 #[test]
+fn hz_a28_scopes_and_tokens_stay_on_their_thread() {
+    use mainspring::task;
+    use std::marker::PhantomPinned;
+    type Ready = std::future::Ready<()>;
+    type Body = fn(task::Scope<'static>) -> Ready;
+    type Tried = std::future::Ready<Result<(), u8>>;
+    type TryBody = fn(task::Scope<'static, u8>) -> Tried;
+    let mut wrong = String::new();
+    table! {
+        wrong;
+        task::Scope<'static> => 0 0 1;
+        task::Scoped<'static, Body, Ready> => 0 0 1;
+        task::TryScoped<'static, (), u8, TryBody, Tried> => 0 0 1;
+        task::TryScoped<'static, (), u8, TryBody, PhantomPinned> => 0 0 0;
+        task::ScopeError<u8> => 1 1 1;
+        task::Start<u8, u8> => 0 0 0;
+        task::Started<u8> => 0 0 1;
+        task::NotStarted<u8> => 0 0 1;
+        task::CancelToken => 0 0 1;
+        task::CancelReason => 1 1 1;
+        task::CancelGuard => 0 0 1;
+        task::Cancelled => 0 0 0;
+        task::RunUntilCancelled<Ready> => 0 0 0;
+    }
+    assert!(wrong.is_empty(), "[Send, Sync, Unpin] of{wrong}");
+}
+
+#[test]
 fn hz_a28_the_types_of_channels_between_threads_too() {
     use mainspring::channel::thread;
     let mut wrong = String::new();
