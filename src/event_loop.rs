@@ -305,20 +305,30 @@ impl EventLoop {
             polls += 1;
             core.polls.set(polls);
             run(task);
-            // A poll that has spent its budget was as long as many (hz_b14).
-            let mut is_look_due = polls % POLLS_PER_CLOCK_LOOK == 0 || core.budget.get() == 0;
-            let with_children = core.polls.get();
-            if with_children != polls {
-                // The children of a scope count as well.
-                is_look_due |= core.is_look_due(polls);
-                stop = (stop + (with_children - polls)).min(end);
-                polls = with_children;
+            if core.polls.get() != polls {
+                (polls, stop) = self.count_children(polls, stop);
             }
+            // A poll that has spent its budget was as long as many (hz_b14).
+            let is_look_due = polls % POLLS_PER_CLOCK_LOOK == 0 || core.budget.get() == 0;
             if is_look_due && self.has_polled_for_long() {
                 break;
             }
         }
         core.polls.get() - since_turn
+    }
+
+    /// The children of a scope have polled as well, since there were `polls`: how many there are now, and
+    /// where to stop.
+    #[cold]
+    #[inline(never)]
+    fn count_children(&self, polls: u32, stop: u32) -> (u32, u32) {
+        let core = &*self.core;
+        let counted = core.polls.get();
+        if core.is_look_due(polls) && self.has_polled_for_long() {
+            return (counted, counted);
+        }
+        let stop = stop + (counted - polls);
+        (counted, stop.min(core.polls_end.get()))
     }
 
     /// Looks at the clock, if there is anything that polling keeps waiting.

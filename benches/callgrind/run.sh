@@ -39,6 +39,7 @@ echo '| cell | instructions | bar | |'
 echo '|---|--:|--:|---|'
 row spawn-batch 100000 260
 row spawn-all 100000 280
+row scope-1000 100000 330
 row yield 100000 120
 row yield-wake 100000 120
 row ping-bounded 100000 820
