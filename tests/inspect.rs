@@ -9,6 +9,8 @@ mod histogram;
 mod leaves;
 #[path = "inspect/metrics.rs"]
 mod metrics;
+#[path = "inspect/primitives.rs"]
+mod primitives;
 #[path = "inspect/reports.rs"]
 mod reports;
 #[path = "inspect/table.rs"]

@@ -20,6 +20,8 @@ use std::time::Duration;
 
 use mainspring_sys::Instant;
 
+use crate::shim;
+
 /// Epochs of one loop: as many as it takes to tell seconds from hours.
 const KEPT_MAX: usize = 64;
 /// An epoch is at least so long: 49 days until its number comes again.
@@ -99,7 +101,7 @@ impl Epochs {
 
     /// The clock was read. Moves `epoch` on, if the last one is long enough.
     #[inline]
-    pub(crate) fn note(&self, now: Instant, epoch: &Cell<u32>) {
+    pub(crate) fn note(&self, now: Instant, epoch: &shim::Cell<u32>) {
         if now.as_ns().wrapping_sub(self.last.get().as_ns()) >= EPOCH_NS {
             self.begin(now, epoch);
         }
@@ -107,7 +109,7 @@ impl Epochs {
 
     #[cold]
     #[inline(never)]
-    fn begin(&self, now: Instant, epoch: &Cell<u32>) {
+    fn begin(&self, now: Instant, epoch: &shim::Cell<u32>) {
         if now < self.last.get() {
             return;
         }

@@ -125,6 +125,20 @@ impl TaskRef {
     }
 }
 
+impl TaskRef {
+    /// The number of the scope whose child this unfinished task is, if it is one.
+    pub(super) fn scope(self) -> Option<u64> {
+        let header = self.header();
+        if !header.marks.has(SCOPED) || header.state.is_done() {
+            return None;
+        }
+        // SAFETY: SCOPE-5, as above: no user code runs, so nobody looks, between the write of a result and
+        // the transition to done.
+        let children = unsafe { &**self.stage().cast::<*const Children>() };
+        Some(children.tag.number())
+    }
+}
+
 impl Children {
     fn core(&self) -> &Core {
         // SAFETY: the share of the core that `Keeper::new` took for us keeps it.

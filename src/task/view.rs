@@ -13,7 +13,7 @@ use std::panic::Location;
 
 use super::core::Core;
 use super::info::TaskInfo;
-use super::marks::{Cause, SCOPED};
+use super::marks::Cause;
 use super::raw::TaskRef;
 use super::target::Target;
 use super::wait::{Kind, Waiter};
@@ -45,7 +45,8 @@ pub(crate) struct TaskView {
     /// Waits for nothing, and nobody has a waker of it.
     pub(crate) is_lost: bool,
     pub(crate) is_aborted: bool,
-    pub(crate) is_scoped: bool,
+    /// The number of the scope whose child it is.
+    pub(crate) scope: Option<u64>,
     pub(crate) cause: Cause,
     /// Of its spawn.
     pub(crate) epoch: Option<u32>,
@@ -71,7 +72,7 @@ impl TaskView {
             info: task.info(),
             is_lost,
             is_aborted: header.state.is_aborted(),
-            is_scoped: header.marks.has(SCOPED),
+            scope: task.scope(),
             cause: header.cause.get(),
             epoch: header.record.epoch(),
             waits,

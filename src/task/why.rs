@@ -112,7 +112,7 @@ fn write_circle(f: &mut impl fmt::Write, views: &[TaskView], circle: &[TaskId]) 
     for (index, id) in circle.iter().enumerate() {
         let next = circle[(index + 1) % circle.len()];
         let view = views.iter().find(|view| view.info.id() == *id);
-        let wait = view.and_then(|view| view.waits.iter().find(|w| leads_to(view, w, next, views)));
+        let wait = view.and_then(|view| view.waits.iter().find(|w| leads_to(w, next, views)));
         let separator = if index == 0 { "" } else { "; " };
         write!(f, "{separator}task {id} waits for ")?;
         match wait {
@@ -123,17 +123,16 @@ fn write_circle(f: &mut impl fmt::Write, views: &[TaskView], circle: &[TaskId]) 
     Ok(())
 }
 
-fn leads_to(view: &TaskView, wait: &WaitView, next: TaskId, views: &[TaskView]) -> bool {
-    edges_of(view, wait, views).contains(&next.as_u64())
+fn leads_to(wait: &WaitView, next: TaskId, views: &[TaskView]) -> bool {
+    edges_of(wait, views).contains(&next.as_u64())
 }
 
 /// The tasks that could make this wait come true, as far as that is known.
-fn edges_of(view: &TaskView, wait: &WaitView, views: &[TaskView]) -> Vec<u64> {
-    if matches!(wait.kind, Kind::Children | Kind::Started) {
-        let id = view.info.id();
+fn edges_of(wait: &WaitView, views: &[TaskView]) -> Vec<u64> {
+    if let (Kind::Children, Target::Resource(scope)) = (wait.kind, &wait.target) {
         let children = views
             .iter()
-            .filter(|child| child.is_scoped && child.info.parent() == Some(id));
+            .filter(|child| child.scope.is_some() && child.scope == scope.number());
         return children.map(TaskView::id).collect();
     }
     match &wait.target {
@@ -168,7 +167,7 @@ fn circle_in(views: &[TaskView]) -> Vec<usize> {
     let edges: Vec<Vec<usize>> = views
         .iter()
         .map(|view| {
-            let ids = view.waits.iter().flat_map(|w| edges_of(view, w, views));
+            let ids = view.waits.iter().flat_map(|w| edges_of(w, views));
             ids.filter_map(|id| places.get(&id).copied()).collect()
         })
         .collect();
@@ -220,7 +219,7 @@ pub(crate) fn why(mut views: Vec<TaskView>, id: u64) -> Option<Why> {
             leaves.push(Outlook::CanGoOn);
         }
         for wait in &view.waits {
-            let ids = edges_of(view, wait, &views);
+            let ids = edges_of(wait, &views);
             leaves.push(leaf_of(wait, !ids.is_empty()));
             for place in ids.iter().filter_map(|id| places.get(id)) {
                 if !std::mem::replace(&mut is_reached[*place], true) {

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use mainspring::inspect::{self, Outlook};
+use mainspring::sync::Mutex;
 use mainspring::time::sleep;
 use mainspring::{JoinHandle, TaskBuilder, sim, spawn, yield_now};
 
@@ -144,4 +145,71 @@ fn a_long_chain_of_joins_is_followed_to_its_end_without_recursion() {
         assert_eq!(why.tasks().count(), 20_001);
         assert_eq!(why.outlook(), Outlook::CanGoOn);
     });
+}
+
+/// Two tasks that take two locks, each in the other's order.
+fn two_locks_in_two_orders() -> [JoinHandle<()>; 2] {
+    let locks = [(); 2].map(|()| Rc::new(Mutex::new(0)));
+    [(0, 1), (1, 0)].map(|(first, second)| {
+        let (first, second) = (Rc::clone(&locks[first]), Rc::clone(&locks[second]));
+        spawn(async move {
+            let _first = first.lock().await;
+            yield_now().await;
+            let _second = second.lock().await;
+        })
+    })
+}
+
+#[test]
+fn a_circle_of_locks_names_each_lock_and_its_holder() {
+    sim::run(1, async {
+        let tasks = two_locks_in_two_orders();
+        settle().await;
+        let ids = [tasks[0].id(), tasks[1].id()];
+        let why = inspect::why(ids[0]).unwrap();
+        assert_eq!(why.outlook(), Outlook::Circle, "{why}");
+        assert_eq!(why.circle(), ids);
+        let text = numbered_by(&ids, why.to_string());
+        let last = text.lines().last().unwrap();
+        // What numbers the locks have depends on the thread.
+        let is_digit = |c: char| c.is_ascii_digit();
+        let number = |after: &str| {
+            let (_, rest) = last.split_once(after).expect(last);
+            let digits = rest.split(|c| !is_digit(c)).next().unwrap();
+            digits.to_owned()
+        };
+        let (one, two) = (
+            number("task 1 waits for lock "),
+            number("task 2 waits for lock "),
+        );
+        assert_ne!(one, two);
+        assert_eq!(
+            last,
+            format!(
+                "it can not go on: task 1 waits for lock {one}, held by task 2; \
+                 task 2 waits for lock {two}, held by task 1"
+            )
+        );
+    });
+}
+
+#[test]
+fn p21_a_deadlock_of_locks_is_told_with_its_circle() {
+    let failed = std::panic::catch_unwind(|| {
+        let _ = mainspring::run(async {
+            for task in two_locks_in_two_orders() {
+                task.await.unwrap();
+            }
+        });
+    });
+    let payload = failed.unwrap_err();
+    let text = payload.downcast_ref::<String>().unwrap();
+    assert!(
+        text.starts_with("deadlock: nothing can ever wake any task"),
+        "{text}"
+    );
+    let circle = text.lines().last().unwrap();
+    assert!(circle.starts_with("in a circle: task "), "{text}");
+    assert_eq!(circle.matches("waits for lock").count(), 2, "{text}");
+    assert_eq!(circle.matches("held by task").count(), 2, "{text}");
 }
