@@ -422,3 +422,45 @@ fn main_job_echoes_with_one_recv_and_one_send_per_request() {
     assert!((1.0..1.1).contains(&send), "{printed}");
     assert!(wait < 2.5, "{printed}");
 }
+
+#[test]
+fn bank_deadlock_prints_who_waits_for_whom() {
+    let printed = output("bank_deadlock", &[]);
+    let (list, circle) = printed
+        .split_once("in a circle: ")
+        .expect("the report ends with it");
+    assert!(list.starts_with("deadlock: nothing can ever wake any task of this loop\n"));
+    for name in ["\"anna to ben\"", "\"ben to anna\""] {
+        assert!(list.contains(name), "{printed}");
+    }
+    assert_eq!(
+        list.matches("waits for lock ").count(),
+        2,
+        "each at its line: {printed}"
+    );
+    let end = "task 2 waits for lock 1, held by task 3; task 3 waits for lock 2, held by task 2\n";
+    assert_eq!(circle, end);
+}
+
+#[test]
+fn stuck_prints_its_snapshot_and_the_way_round() {
+    let printed = output("stuck", &[]);
+    let parts: Vec<&str> = printed.split("\n\n").collect();
+    let [table, tree, why] = parts[..] else {
+        panic!("three parts: {printed}");
+    };
+    assert_eq!(table.lines().count(), 7, "five tasks, one of two waits");
+    let row = table
+        .lines()
+        .find(|row| row.contains("worker 2"))
+        .expect("it is there");
+    let target = "an item of channel 1 (made at docs/examples/stuck.rs:";
+    assert!(
+        row.contains(target) && row.contains("last used by task 3"),
+        "{row}"
+    );
+    assert!(tree.contains("   └─ task 5 \"worker 2\""), "{tree}");
+    let verdict = "it can not go on: task 3 waits for the end of task 4; \
+                   task 4 waits for an item of channel 1, last used by task 3\n";
+    assert!(why.ends_with(verdict), "{why}");
+}
