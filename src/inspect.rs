@@ -88,7 +88,7 @@ pub(crate) fn why_on(event_loop: &EventLoop, task: TaskId) -> Option<Why> {
 /// mainspring::run(async {
 ///     yield_now().await;
 ///     let metrics = inspect::metrics();
-///     assert_eq!((metrics.polls, metrics.tasks()), (1, 1));
+///     assert_eq!((metrics.polls, metrics.tasks()), (2, 1));
 /// })
 /// .unwrap();
 /// ```

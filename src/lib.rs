@@ -184,4 +184,6 @@ mod pages {
     page!(wheel, "../docs/tour/wheel.md");
     page!(wakers, "../docs/tour/wakers.md");
     page!(one_await, "../docs/tour/one-await.md");
+    #[cfg(feature = "sim")]
+    page!(seeing_inside, "../docs/tour/seeing-inside.md");
 }

@@ -452,7 +452,7 @@ fn stuck_prints_its_snapshot_and_the_way_round() {
     assert_eq!(table.lines().count(), 7, "five tasks, one of two waits");
     let row = table
         .lines()
-        .find(|row| row.contains("worker 2"))
+        .find(|row| row.starts_with("5   worker 2"))
         .expect("it is there");
     let target = "an item of channel 1 (made at docs/examples/stuck.rs:";
     assert!(

@@ -886,6 +886,30 @@ fn hz_a28_the_types_of_channels_between_threads_too() {
 }
 
 #[test]
+fn hz_a28_what_is_seen_of_a_loop_may_be_sent_to_another_thread() {
+    use mainspring::inspect;
+    let mut wrong = String::new();
+    table! {
+        wrong;
+        inspect::Snapshot => 1 1 1;
+        inspect::Task => 1 1 1;
+        inspect::Wait => 1 1 1;
+        inspect::Target => 1 1 1;
+        inspect::Resource => 1 1 1;
+        inspect::Why => 1 1 1;
+        inspect::Outlook => 1 1 1;
+        inspect::Cause => 1 1 1;
+        inspect::Age => 1 1 1;
+        inspect::Metrics => 1 1 1;
+        inspect::Timings => 1 1 1;
+        inspect::Histogram => 1 1 1;
+        inspect::Report => 1 1 1;
+        inspect::ReportKind => 1 1 1;
+    }
+    assert!(wrong.is_empty(), "[Send, Sync, Unpin] of{wrong}");
+}
+
+#[test]
 fn hz_a28_the_types_of_sockets_and_of_streams_in_memory_too() {
     use mainspring::{io, net};
     let mut wrong = String::new();

@@ -55,7 +55,7 @@ pub struct Metrics {
     pub ticks: u64,
     /// Ticks that looked at clock and selector.
     pub turns: u64,
-    /// Polls of tasks, children of scopes among them.
+    /// Polls of tasks, with the one that goes on, and with those of scopes' children.
     pub polls: u64,
     /// Tasks that came to this loop, main futures among them.
     pub tasks_spawned: u64,
