@@ -138,6 +138,26 @@ fn hz_j03_p33_a_panic_of_a_child_comes_out_once_and_counts_for_more_than_errors(
     assert_eq!(log.take(), ["-sibling", "caught"]);
 }
 
+#[test]
+fn p33_siblings_that_are_ready_too_are_not_polled_after_a_failure() {
+    let log = Log::default();
+    run(async {
+        let panics = scope(async |s| {
+            s.spawn(async { panic!("first") });
+            s.spawn(async { log.say("polled after a panic") });
+        });
+        assert_eq!(caught(panics).await, Err("first".to_string()));
+        let fails = try_scope(async |s| {
+            s.spawn_fallible(async { Err::<(), _>("first") });
+            s.spawn(async { log.say("polled after an error") });
+            Ok(())
+        });
+        assert_eq!(fails.await.unwrap_err().errors(), ["first"]);
+    })
+    .unwrap();
+    assert!(log.take().is_empty());
+}
+
 /// Runs `test` in a loop that collects what nobody could fetch.
 fn with_failures(test: impl Future<Output = ()>) -> Vec<String> {
     let failures: Rc<RefCell<Vec<String>>> = Rc::default();
