@@ -9,6 +9,7 @@ use mainspring::inspect;
 use mainspring::io::{AsyncFd, AsyncReadExt, AsyncWriteExt, BufferPool, duplex};
 use mainspring::net::{TcpListener, TcpStream, UnixStream};
 use mainspring::task::TaskState;
+use mainspring::task::blocking::{Class, JobBuilder};
 use mainspring::time::{interval, now, sleep, sleep_until, timeout};
 use mainspring::{JoinHandle, Runtime, TaskBuilder, sim, spawn, yield_to_io};
 
@@ -216,6 +217,28 @@ fn a_buffer_of_a_pool() {
         )
         .await;
     });
+}
+
+#[test]
+fn a_job_of_the_pool() {
+    mainspring::run(async {
+        let (open, closed) = std::sync::mpsc::channel::<()>();
+        let work = move || assert!(closed.recv().is_err());
+        let builder = JobBuilder::new().class(Class::Files).name("leaf");
+        let job = here!(builder.spawn(work));
+        settle().await;
+        assert_waits(&job, "a job of the pool, of class files");
+        let id = job.id();
+        let task = waiting(job).await;
+        let text = inspect::snapshot().to_string();
+        assert!(
+            text.contains(&format!("the end of task {id} \"leaf\"")),
+            "{text}"
+        );
+        drop(open);
+        task.await.unwrap();
+    })
+    .unwrap();
 }
 
 #[test]
