@@ -304,7 +304,7 @@ fn leave_tasks(builder: Builder) {
         .block_on(async {
             let sleeper = named("sleeper").spawn(sleep(Duration::from_secs(60)));
             drop(named("joiner").spawn(async move { drop(sleeper.await) }));
-            drop(named("helper").background(true).spawn(pending::<()>()));
+            drop(named("helper").background(true).spawn(sleep(Duration::MAX)));
             yield_now().await;
             yield_now().await;
         })

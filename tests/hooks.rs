@@ -252,3 +252,46 @@ fn hooks_go_with_the_runtime_after_its_tasks() {
     drop(runtime);
     assert_eq!(log.take(), "end hook dropped");
 }
+
+#[test]
+fn children_of_a_scope_are_told_about_and_listed_as_other_tasks_are() {
+    mainspring::task_local! {
+        static REQUEST: u32;
+    }
+    let log = Log::default();
+    let polls: Rc<RefCell<Vec<TaskId>>> = Rc::default();
+    let (polled, counted) = (Rc::clone(&polls), polls);
+    let [l1, l2] = std::array::from_fn(|_| log.clone());
+    let runtime = Builder::new()
+        .on_task_spawn(move |_| l1.push("spawn"))
+        .on_task_end(move |task| {
+            let polls = counted.borrow();
+            let polls = polls.iter().filter(|id| **id == task.id()).count();
+            assert_eq!(polls as u32, task.polls());
+            l2.push(format!("end:{}:{polls}", task.name().unwrap_or("-")));
+        })
+        .before_poll(move |id| polled.borrow_mut().push(id))
+        .build()
+        .unwrap();
+    let inner = log.clone();
+    runtime
+        .block_on(async move {
+            let scope = mainspring::task::scope(async |scope| {
+                REQUEST.set(7);
+                drop(scope.spawn(async {
+                    mainspring::task::set_name("child");
+                    assert_eq!(REQUEST.get(), 7);
+                    yield_now().await;
+                    let all = mainspring::task::all();
+                    assert_eq!(all.len(), 3);
+                    assert_eq!(all[1].name(), Some("child"));
+                    assert!(all.is_sorted_by_key(|task| task.id()));
+                }));
+                drop(spawn(pending::<()>()));
+            });
+            scope.await.unwrap();
+            inner.push("main");
+        })
+        .unwrap();
+    assert_eq!(log.take(), "spawn spawn spawn end:child:2 main end:-:3");
+}

@@ -147,9 +147,12 @@ impl TaskRef {
 }
 
 impl Core {
-    /// A copy of what is known of each unfinished task, in spawn order.
+    /// A copy of what is known of each unfinished task, in spawn order: the ids grow, and the children of scopes
+    /// stand elsewhere.
     pub(crate) fn infos(&self) -> Vec<TaskInfo> {
-        self.tasks().map(TaskRef::info).collect()
+        let mut infos: Vec<TaskInfo> = self.tasks().map(TaskRef::info).collect();
+        infos.sort_unstable_by_key(|info| info.id);
+        infos
     }
 }
 
