@@ -100,7 +100,8 @@ pub use start::{NotStarted, Start, Started};
 /// # mainspring::run(async {
 /// mainspring::task::scope(async |s| {
 ///     let local = 5;
-///     s.spawn(async { println!("{}", &local) });
+///     let borrowed = &local;
+///     s.spawn(async move { println!("{borrowed}") });
 /// })
 /// .await;
 /// # });
