@@ -167,6 +167,7 @@ where
     fn begin(self: Pin<&Self>, cx: &Context<'_>) -> Poll<Handed<P>> {
         let request = self.request();
         if self.line.has(request) {
+            // Whose budget is spent does not wait: it stands in no line, and looks again in its next poll.
             ready!(poll_spend(cx));
             self.state.set(State::Done);
             return Poll::Ready(self.line.take(request));
