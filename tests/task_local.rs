@@ -350,3 +350,25 @@ fn two_values_without_a_size_are_two() {
         assert!(NO_SIZE_2.try_with(|()| ()).is_err());
     });
 }
+
+#[test]
+fn the_value_of_a_scope_is_set_as_its_future_is_dropped() {
+    struct Looks(Rc<RefCell<Vec<Option<u32>>>>);
+    impl Drop for Looks {
+        fn drop(&mut self) {
+            self.0.borrow_mut().push(value(&A));
+        }
+    }
+    let seen: Rc<RefCell<Vec<Option<u32>>>> = Rc::default();
+    sim::run(11, async {
+        let looks = Looks(Rc::clone(&seen));
+        let is_ready = poll_fn(move |_| {
+            let _kept = &looks;
+            Poll::Ready(())
+        });
+        A.scope(1, is_ready).await;
+        let looks = Looks(Rc::clone(&seen));
+        drop(A.scope(2, async move { drop(looks) }));
+    });
+    assert_eq!(*seen.borrow(), [Some(1), Some(2)]);
+}
