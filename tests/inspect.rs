@@ -1,5 +1,5 @@
 //! Seeing inside: snapshots, `why`, reports, metrics; and promises P43 and P44.
-#![cfg(feature = "sim")]
+#![cfg(all(feature = "sim", feature = "inspect"))]
 
 #[path = "inspect/anywhere.rs"]
 mod anywhere;
