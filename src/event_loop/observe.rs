@@ -65,9 +65,7 @@ impl EventLoop {
         self.run_hooked(task);
         let now = self.read_clock();
         let is_done = task.is_done();
-        let took = self
-            .timing
-            .note_poll(now, task.id(), is_done, core.ready.len());
+        let took = self.timing.note_poll(now, task.id(), is_done);
         if self.timing.slow_poll.get().is_some_and(|most| took >= most) {
             let report = Report::new(ReportKind::SlowPoll(took), task);
             self.reports.send(&report);

@@ -13,7 +13,8 @@
 //! ```
 //!
 //! *Ready delay.* The ready queue is first in, first out, so a second queue beside it, of how many came when,
-//! says how long each stood there; a wake writes nothing. What a poll woke counts from that poll's end.
+//! says how long each stood there; a wake writes nothing. It is filled up at the next pop, the next tick and after
+//! each wait, so what a poll woke counts from that poll's end.
 //!
 //! *Busy time* of a task stands in a table here, not in its header: a number that is off most times would cost
 //! each task eight bytes.
@@ -158,11 +159,10 @@ impl Timing {
     }
 
     /// A poll has ended at `now`; says how long it took.
-    pub(crate) fn note_poll(&self, now: Instant, id: u64, is_done: bool, ready: usize) -> Duration {
+    pub(crate) fn note_poll(&self, now: Instant, id: u64, is_done: bool) -> Duration {
         let took = now - self.last.replace(now);
         self.with(|measured| {
             measured.timings.poll_time.record(took);
-            measured.fill_up(ready, now);
             if is_done {
                 measured.busy_ns.remove(&id);
             } else {
