@@ -30,6 +30,7 @@ fn cell(name: &str, count: usize) -> Option<BoxFuture> {
         "yield" => Box::pin(yields(count)),
         "yield-wake" => Box::pin(wakes(count)),
         "ping-bounded" => Box::pin(ping(count, || channel::bounded(1))),
+        "ping-oneshot" => Box::pin(ping_oneshot(count)),
         "ping-unbounded" => Box::pin(ping(count, channel::unbounded)),
         "lock" => Box::pin(locks(count)),
         "lock-hand-off" => Box::pin(hand_offs(count)),
@@ -43,13 +44,14 @@ fn cell(name: &str, count: usize) -> Option<BoxFuture> {
     })
 }
 
-const NAMES: [&str; 15] = [
+const NAMES: [&str; 16] = [
     "spawn-batch",
     "spawn-all",
     "scope-1000",
     "yield",
     "yield-wake",
     "ping-bounded",
+    "ping-oneshot",
     "ping-unbounded",
     "lock",
     "lock-hand-off",
@@ -227,6 +229,27 @@ async fn ping(count: usize, make: impl Fn() -> (Sender<usize>, Receiver<usize>))
         for index in 0..count {
             there.send(index).await.expect("the receiver is there");
             assert_eq!(near.recv().await, Some(index));
+        }
+    });
+    pinger.await.expect("it returns");
+    echo.await.expect("it returns");
+}
+
+/// A request over a channel, with a oneshot for its answer.
+async fn ping_oneshot(count: usize) {
+    let (there, far) = channel::unbounded::<(usize, channel::oneshot::Sender<usize>)>();
+    let echo = spawn(async move {
+        while let Some((index, reply)) = far.recv().await {
+            reply.send(index).expect("the receiver is there");
+        }
+    });
+    let pinger = spawn(async move {
+        for index in 0..count {
+            let (reply, answer) = channel::oneshot();
+            there
+                .try_send((index, reply))
+                .expect("the receiver is there");
+            assert_eq!(answer.await, Ok(index));
         }
     });
     pinger.await.expect("it returns");

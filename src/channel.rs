@@ -10,8 +10,11 @@
 //! | [`rendezvous`] | none: who sends waits until a receiver has the item |
 //! | [`lifo`] | the last item sent comes out first |
 //! | [`priority`], [`bounded_priority`] | the least item comes out first |
+//! | [`oneshot()`] | one value, once |
+//! | [`broadcast()`] | every receiver gets every message |
+//! | [`watch()`] | the latest value |
 //!
-//! They all share their ends, [`Sender`] and [`Receiver`], of which there may be any number.
+//! The first six share their ends, [`Sender`] and [`Receiver`], of which there may be any number.
 //!
 //! *Model.* An item meets who waits for it, and room meets who waits for that; neither can be snatched by
 //! who comes later.
@@ -31,14 +34,17 @@
 //!
 //! *Why not std's.* `std::sync::mpsc` blocks the thread, and with it every task.
 
+pub mod broadcast;
 mod buffer;
 mod error;
 mod line;
+pub mod oneshot;
 mod permit;
 mod receiver;
 mod sender;
 mod shared;
 mod statistics;
+pub mod watch;
 
 pub mod thread;
 
@@ -199,4 +205,53 @@ pub fn bounded_priority<T: Ord>(capacity: usize) -> (Sender<T>, Receiver<T>) {
         "a channel without room is made by channel::rendezvous"
     );
     ends(capacity, Order::Least(T::cmp), Location::caller())
+}
+
+/// A channel for one value: a promise, kept by hand.
+///
+/// ```
+/// use mainspring::channel;
+/// # mainspring::run(async {
+/// let (sender, receiver) = channel::oneshot();
+/// mainspring::spawn(async move { sender.send(6 * 7) });
+/// assert_eq!(receiver.await, Ok(42));
+/// # }).unwrap();
+/// ```
+#[track_caller]
+pub fn oneshot<T>() -> (oneshot::Sender<T>, oneshot::Receiver<T>) {
+    oneshot::ends()
+}
+
+/// A channel in which every receiver gets every message, of which it keeps at most `capacity`.
+///
+/// # Panics
+/// If `capacity` is 0.
+///
+/// ```
+/// use mainspring::channel;
+/// let (sender, mut first) = channel::broadcast(8);
+/// let mut second = sender.subscribe();
+/// sender.send(1).unwrap();
+/// assert_eq!((first.try_recv(), second.try_recv()), (Ok(1), Ok(1)));
+/// ```
+#[must_use]
+#[track_caller]
+pub fn broadcast<T>(capacity: usize) -> (broadcast::Sender<T>, broadcast::Receiver<T>) {
+    assert!(capacity > 0, "a broadcast without room keeps no message");
+    broadcast::ends(capacity)
+}
+
+/// A value that changes, of which the receivers see the latest, beginning with `initial`.
+///
+/// ```
+/// use mainspring::channel;
+/// let (sender, receiver) = channel::watch(1);
+/// sender.send(2).unwrap();
+/// sender.send(3).unwrap();
+/// assert_eq!(*receiver.borrow(), 3);
+/// ```
+#[must_use]
+#[track_caller]
+pub fn watch<T>(initial: T) -> (watch::Sender<T>, watch::Receiver<T>) {
+    watch::ends(initial)
 }

@@ -3,10 +3,14 @@
 #[path = "channel/rig.rs"]
 mod rig;
 
+#[path = "channel/all.rs"]
+mod all;
 #[path = "channel/hazards.rs"]
 mod hazards;
 #[path = "channel/model.rs"]
 mod model;
+#[path = "channel/oneshot.rs"]
+mod oneshot;
 #[path = "channel/order.rs"]
 mod order;
 #[path = "channel/words.rs"]

@@ -43,6 +43,7 @@ row scope-1000 100000 330
 row yield 100000 120
 row yield-wake 100000 120
 row ping-bounded 100000 820
+row ping-oneshot 100000 650
 row ping-unbounded 100000 670
 row lock 100000 135
 row lock-hand-off 100000 680

@@ -14,6 +14,11 @@ everywhere! {
     a_receive_of_several_that_is_dropped_loses_no_item,
     a_wait_for_the_end_can_be_made_again,
     a_wait_until_all_is_done_can_be_made_again,
+    a_oneshot_keeps_its_value,
+    a_wait_for_the_end_of_a_oneshot_can_be_made_again,
+    a_broadcast_receive_that_is_dropped_misses_no_message,
+    a_watch_that_is_dropped_misses_no_change,
+    a_wait_for_the_end_of_a_watch_can_be_made_again,
 }
 
 /// A full channel of room for one: the near side sends, the world receives.
@@ -185,6 +190,108 @@ fn a_wait_until_all_is_done_can_be_made_again(on: On) {
         .safe(
             async |(sender, _)| sender.join().await.unwrap(),
             async |(_, receiver), _| receiver.join().await.unwrap(),
+        );
+    assert_eq!(waits, 1);
+}
+
+// cancels: Receiver
+fn a_oneshot_keeps_its_value(on: On) {
+    let setup = || {
+        let (sender, receiver) = channel::oneshot();
+        ((receiver, None), Some(sender))
+    };
+    let waits = Case::new(on, setup)
+        .others_wait()
+        .world(|sender| {
+            if let Some(sender) = sender.take() {
+                sender.send(7).unwrap();
+            }
+        })
+        .safe(
+            async |(receiver, got)| {
+                if got.is_none() {
+                    *got = Some(receiver.await.unwrap());
+                }
+            },
+            async |(_, got), _| assert_eq!(*got, Some(7)),
+        );
+    assert_eq!(waits, 1);
+}
+
+// cancels: Sender::closed
+fn a_wait_for_the_end_of_a_oneshot_can_be_made_again(on: On) {
+    let setup = || {
+        let (sender, receiver) = channel::oneshot::<u32>();
+        (sender, Some(receiver))
+    };
+    let waits = Case::new(on, setup)
+        .world(|receiver| *receiver = None)
+        .safe(
+            async |sender| sender.closed().await,
+            async |sender, _| assert!(sender.is_closed()),
+        );
+    assert_eq!(waits, 1);
+}
+
+/// That of `broadcast::Receiver`, which has the name of the other but its own place.
+fn a_broadcast_receive_that_is_dropped_misses_no_message(on: On) {
+    let setup = || {
+        let (sender, receiver) = channel::broadcast(8);
+        ((receiver, Vec::new()), (sender, 0))
+    };
+    let waits = Case::new(on, setup)
+        .world(|(sender, sent)| {
+            sender.send(*sent).unwrap();
+            *sent += 1;
+        })
+        .safe(
+            async |(receiver, got)| {
+                while got.len() < 3 {
+                    got.push(receiver.recv().await.unwrap());
+                }
+            },
+            async |(_, got), _| assert_eq!(*got, [0, 1, 2]),
+        );
+    assert_eq!(waits, 3);
+}
+
+// cancels: Receiver::changed, Receiver::wait_for
+fn a_watch_that_is_dropped_misses_no_change(on: On) {
+    let setup = || {
+        let (sender, receiver) = channel::watch(0);
+        ((receiver, false), sender)
+    };
+    let waits = Case::new(on, setup)
+        .world(|sender| {
+            let value = *sender.borrow();
+            sender.send(value + 1).unwrap();
+        })
+        .safe(
+            async |(receiver, has_changed)| {
+                if !*has_changed {
+                    receiver.changed().await.unwrap();
+                    *has_changed = true;
+                }
+                receiver.wait_for(|value| *value > 1).await.unwrap();
+            },
+            async |(receiver, has_changed), _| {
+                assert!(*has_changed && *receiver.borrow() > 1);
+            },
+        );
+    assert!(waits >= 2, "{waits}");
+}
+
+// cancels: Sender::closed
+fn a_wait_for_the_end_of_a_watch_can_be_made_again(on: On) {
+    let setup = || {
+        let (sender, receiver) = channel::watch(0);
+        (sender, Some(receiver))
+    };
+    let waits = Case::new(on, setup)
+        .world(|receiver| *receiver = None)
+        .safe(
+            async |sender| sender.closed().await,
+            async |sender, _| assert!(sender.is_closed()),
         );
     assert_eq!(waits, 1);
 }

@@ -76,9 +76,23 @@ struct Kinds<'a> {
 }
 
 impl<'a> Kinds<'a> {
-    /// Whether what `user` calls `name` is a future: its own module's type, or else anybody's.
+    /// The file `user`, if it has a type of this name itself.
+    fn in_file(&self, name: &str, user: &str) -> Option<&'a Items> {
+        let mut files = self.files.iter();
+        let (_, items) = files.find(|(source, _)| source.path == user)?;
+        items
+            .types
+            .iter()
+            .any(|kind| kind.name == name)
+            .then_some(items)
+    }
+
+    /// Whether what `user` calls `name` is a future: its own file's or module's type, or else anybody's.
     fn is_future(&self, name: &str, user: &str) -> bool {
         let has = |items: &Items| items.futures.iter().any(|future| future == name);
+        if let Some(items) = self.in_file(name, user) {
+            return has(items);
+        }
         let declared = self.at_home(name, user);
         declared.map_or_else(
             || self.files.iter().any(|(_, items)| has(items)),
@@ -91,6 +105,9 @@ impl<'a> Kinds<'a> {
 
     /// The public type that `user` calls `name`.
     fn declared(&self, name: &str, user: &str) -> Option<&'a Type> {
+        if let Some(items) = self.in_file(name, user) {
+            return items.types.iter().find(|kind| kind.name == name);
+        }
         let home = self.at_home(name, user);
         let files = self.files.iter();
         files

@@ -64,7 +64,7 @@ pub(crate) enum Kind {
     OnceCell,
     /// Those inside a gate to leave.
     Gate,
-    /// A value that is sent once.
+    /// A value that is sent once; with the word 0, the line is the one where it was made.
     Oneshot,
     /// Room in a channel.
     Send,
