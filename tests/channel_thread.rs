@@ -14,7 +14,7 @@ use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use mainspring::channel::thread::{self as channel, RecvTimeoutError, SendTimeoutError};
-use mainspring::channel::{SendError, TryRecvError, TrySendError};
+use mainspring::channel::{RecvError, SendError, TryRecvError, TrySendError};
 use mainspring::sim::fault::{Call, Plan, count_of};
 use mainspring::stream::StreamExt;
 use mainspring::time::timeout;
@@ -698,4 +698,92 @@ fn a_channel_without_room_is_refused() {
     assert!(panic_text(refused).contains("could never be sent to"));
     let refused = catch_unwind(|| drop(channel::bounded_to_thread::<u32>(0)));
     assert!(panic_text(refused).contains("could never be sent to"));
+}
+
+#[test]
+fn p40_a_oneshot_brings_its_value_or_says_that_none_comes() {
+    run(async {
+        let (sender, receiver) = channel::oneshot();
+        let thread = thread::spawn(move || sender.send(1));
+        let value = timeout(LOST, receiver).await;
+        assert_eq!(value.expect("a wake was lost"), Ok(1));
+        assert_eq!(thread.join().unwrap(), Ok(()));
+
+        let (sender, mut receiver) = channel::oneshot::<u32>();
+        let thread = thread::spawn(move || drop(sender));
+        let value = timeout(LOST, &mut receiver).await;
+        assert_eq!(value.expect("a wake was lost"), Err(RecvError));
+        assert_eq!(receiver.try_recv(), Err(TryRecvError::Closed));
+        thread.join().unwrap();
+
+        let (sender, receiver) = channel::oneshot_to_thread();
+        let thread = thread::spawn(move || receiver.recv_blocking());
+        sender.send(2).unwrap();
+        assert_eq!(thread.join().unwrap(), Ok(2));
+
+        // The far end can be awaited as well.
+        let (sender, receiver) = channel::oneshot_to_thread();
+        let thread = thread::spawn(move || sender.send(3));
+        assert_eq!(receiver.await, Ok(3));
+        thread.join().unwrap().unwrap();
+    })
+    .unwrap();
+}
+
+#[test]
+fn p40_a_oneshot_that_is_closed_or_dropped_gives_the_value_back() {
+    let (sender, mut receiver) = channel::oneshot();
+    assert!(!sender.is_closed());
+    receiver.close();
+    assert!(sender.is_closed());
+    assert_eq!(sender.send(1), Err(SendError(1)));
+    assert_eq!(receiver.try_recv(), Err(TryRecvError::Closed));
+
+    let (sender, receiver) = channel::oneshot_to_thread();
+    drop(receiver);
+    assert_eq!(sender.send(2), Err(SendError(2)));
+
+    // What was sent before the close is received.
+    let (sender, mut receiver) = channel::oneshot_to_thread();
+    sender.send(3).unwrap();
+    receiver.close();
+    assert_eq!(receiver.try_recv(), Ok(3));
+    assert_eq!(receiver.try_recv(), Err(TryRecvError::Closed));
+
+    let here = thread::current().id();
+    let (say, said) = mpsc::channel();
+    let (sender, receiver) = channel::oneshot();
+    let thread = thread::spawn(move || sender.send(Traced(say)).is_ok());
+    assert!(thread.join().unwrap());
+    drop(receiver);
+    assert_eq!(said.try_iter().collect::<Vec<_>>(), [here]);
+}
+
+#[test]
+fn p40_a_oneshot_s_far_end_blocks_no_longer_than_it_was_told_and_never_a_loop() {
+    let (sender, mut receiver) = channel::oneshot_to_thread();
+    let late = Err(RecvTimeoutError::Timeout);
+    assert_eq!(receiver.recv_timeout(SHORT), late);
+    let (receiver, refused) = run(async move {
+        let refused = catch_unwind(AssertUnwindSafe(|| receiver.recv_timeout(SHORT).is_ok()));
+        (receiver, panic_text(refused.map(drop)))
+    })
+    .unwrap();
+    assert!(refused.starts_with("FarOneReceiver::recv_timeout would block"));
+    let mut receiver = receiver;
+    sender.send(1).unwrap();
+    assert_eq!(receiver.recv_timeout(Duration::ZERO), Ok(1));
+    assert_eq!(receiver.recv_timeout(LOST), Err(RecvTimeoutError::Closed));
+}
+
+#[test]
+fn hz_h09_a_oneshot_wakes_the_latest_of_its_waiters() {
+    let (sender, mut receiver) = channel::oneshot();
+    let wakers = [Arc::new(Counted::default()), Arc::new(Counted::default())];
+    assert!(poll_once(&mut receiver, &wakers[0]).is_pending());
+    assert!(poll_once(&mut receiver, &wakers[1]).is_pending());
+    assert_eq!(Arc::strong_count(&wakers[0]), 1);
+    sender.send(1).unwrap();
+    assert_eq!(wakers.each_ref().map(|w| w.wakes.load(SeqCst)), [0, 1]);
+    assert_eq!(poll_once(&mut receiver, &wakers[1]), Poll::Ready(Ok(1)));
 }

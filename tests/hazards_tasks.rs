@@ -879,6 +879,11 @@ fn hz_a28_the_types_of_channels_between_threads_too() {
         thread::NearSendItem<'static, u8> => 0 0 0;
         thread::NearRecv<'static, u8> => 0 0 1;
         thread::NearRecvMany<'static, u8> => 0 0 1;
+        thread::OneSender<u8> => 1 1 1;
+        thread::OneSender<Rc<u8>> => 0 0 1;
+        thread::NearOneReceiver<u8> => 0 0 1;
+        thread::FarOneReceiver<u8> => 1 1 1;
+        thread::FarOneReceiver<Rc<u8>> => 0 0 1;
         thread::SendTimeoutError<u8> => 1 1 1;
         thread::RecvTimeoutError => 1 1 1;
     }

@@ -11,6 +11,8 @@
 //!     recv_blocking   unbounded_to_thread
 //! ```
 //!
+//! [`oneshot()`] and [`oneshot_to_thread`] do the same for one value.
+//!
 //! The far half blocks its thread, or is awaited in any executor; on a thread on which a loop runs its
 //! blocking calls panic, for the loop must not block.
 //!
@@ -32,9 +34,12 @@ mod line;
 #[cfg(all(test, mainspring_loom))]
 mod models;
 mod near;
+mod oneshot;
+mod seat;
 mod shared;
 #[cfg(all(test, not(mainspring_loom)))]
 mod tests;
+mod wakes;
 
 use std::panic::Location;
 use std::sync::Arc;
@@ -42,6 +47,7 @@ use std::sync::Arc;
 pub use error::{RecvTimeoutError, SendTimeoutError};
 pub use far::{FarReceiver, FarRecv, FarSendItem, FarSender};
 pub use near::{NearReceiver, NearRecv, NearRecvMany, NearSendItem, NearSender};
+pub use oneshot::{FarOneReceiver, NearOneReceiver, OneSender, oneshot, oneshot_to_thread};
 
 use shared::{Shared, UNBOUNDED};
 

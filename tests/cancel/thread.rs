@@ -11,6 +11,8 @@ everywhere! {
     a_send_from_the_loop_sends_once_or_not_at_all,
     a_send_from_far_sends_once_or_not_at_all,
     a_far_receive_passes_on_what_it_was_promised,
+    a_oneshot_is_received_by_reference_and_once,
+    a_oneshot_from_the_loop_is_received_by_reference_and_once,
 }
 
 /// A receiver, and what it got.
@@ -133,4 +135,44 @@ fn a_far_receive_passes_on_what_it_was_promised(on: On) {
             },
         );
     assert_eq!(waits, 3);
+}
+
+// cancels: NearOneReceiver
+fn a_oneshot_is_received_by_reference_and_once(on: On) {
+    let setup = || {
+        let (sender, receiver) = thread::oneshot();
+        ((receiver, Vec::new()), Some(sender))
+    };
+    let waits = Case::new(on, setup)
+        .others_wait()
+        .world(|sender| sender.take().unwrap().send(1).unwrap())
+        .safe(
+            async |(receiver, got)| {
+                if got.is_empty() {
+                    got.push(receiver.await.unwrap());
+                }
+            },
+            async |(_, got), _| assert_eq!(got[..], [1]),
+        );
+    assert_eq!(waits, 1);
+}
+
+// cancels: FarOneReceiver
+fn a_oneshot_from_the_loop_is_received_by_reference_and_once(on: On) {
+    let setup = || {
+        let (sender, receiver) = thread::oneshot_to_thread();
+        ((receiver, Vec::new()), Some(sender))
+    };
+    let waits = Case::new(on, setup)
+        .others_wait()
+        .world(|sender| sender.take().unwrap().send(1).unwrap())
+        .safe(
+            async |(receiver, got)| {
+                if got.is_empty() {
+                    got.push(receiver.await.unwrap());
+                }
+            },
+            async |(_, got), _| assert_eq!(got[..], [1]),
+        );
+    assert_eq!(waits, 1);
 }

@@ -161,3 +161,56 @@ fn loom_the_receiver_is_woken_once_until_it_has_looked() {
         assert_eq!(left, 1 + usize::from(polled.is_pending()));
     });
 }
+
+#[test]
+fn loom_hz_h08_a_oneshot_is_sent_while_its_receiver_registers() {
+    loom::model(|| {
+        let (sender, receiver) = oneshot();
+        let thread = thread::spawn(move || sender.send(1).unwrap());
+        assert_eq!(wait(receiver), Ok(1));
+        thread.join().unwrap();
+    });
+}
+
+#[test]
+fn loom_hz_h08_a_oneshot_is_broken_while_its_receiver_registers() {
+    loom::model(|| {
+        let (sender, receiver) = oneshot_to_thread::<u32>();
+        let thread = thread::spawn(move || drop(sender));
+        assert!(receiver.recv_blocking().is_err());
+        thread.join().unwrap();
+    });
+}
+
+#[test]
+fn loom_hz_h08_a_oneshot_is_sent_while_its_receiver_closes_and_looks_again() {
+    loom::model(|| {
+        let (sender, mut receiver) = oneshot();
+        let drops = Count::default();
+        let item = Item(drops.clone());
+        let thread = thread::spawn(move || sender.send(item).is_ok());
+        let waker = Waker::from(Arc::new(Count::default()));
+        let mut cx = Context::from_waker(&waker);
+        let early = Pin::new(&mut receiver).poll(&mut cx);
+        receiver.close();
+        let late = early.is_pending() && receiver.try_recv().is_ok();
+        let received = u32::from(early.is_ready()) + u32::from(late);
+        drop(early);
+        let was_sent = thread.join().unwrap();
+        assert_eq!(was_sent, received == 1, "what was accepted was received");
+        assert_eq!(drops.get(), 1);
+    });
+}
+
+#[test]
+fn loom_hz_h08_a_oneshot_is_sent_while_its_receiver_is_dropped() {
+    loom::model(|| {
+        let (sender, receiver) = oneshot_to_thread();
+        let drops = Count::default();
+        let item = Item(drops.clone());
+        let thread = thread::spawn(move || drop(sender.send(item)));
+        drop(receiver);
+        thread.join().unwrap();
+        assert_eq!(drops.get(), 1);
+    });
+}

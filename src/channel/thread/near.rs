@@ -9,7 +9,6 @@
 //! Beside its place in the channel's line, which holds a counted waker, who waits has a wait node in a
 //! queue of this thread: nobody wakes it there, it is for those who ask what a task waits for.
 
-use std::cell::OnceCell;
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
@@ -20,6 +19,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use super::seat::Seat;
 use super::shared::{Sending, Shared, Side};
 use crate::channel::error::{SendError, TryRecvError, TrySendError};
 use crate::pin::{pinned_beside, pinned_in_drop};
@@ -56,7 +56,7 @@ impl<T> NearReceiver<T> {
         NearReceiver {
             shared,
             batch: VecDeque::new(),
-            seat: Seat::new(made_at),
+            seat: Seat::new(Kind::Receive, made_at),
             _local: PhantomData,
         }
     }
@@ -210,7 +210,7 @@ impl<T> Stream for NearReceiver<T> {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
         let this = self.get_mut();
-        let location = Caller::current().unwrap_or(this.seat.made_at);
+        let location = Caller::current().unwrap_or(this.seat.made_at());
         this.poll_recv(cx, location)
     }
 
@@ -235,40 +235,6 @@ impl<T> fmt::Debug for NearReceiver<T> {
             .field("batch", &self.batch.len())
             .field("channel", &self.shared)
             .finish()
-    }
-}
-
-/// The place of the one who waits at a receiver, for those who ask what a task waits for. The latest waker
-/// replaces the one before.
-struct Seat {
-    made_at: &'static Location<'static>,
-    tag: Tag,
-    waiters: WaitQueue<()>,
-    node: OnceCell<Pin<Box<WaitNode<()>>>>,
-}
-
-impl Seat {
-    fn new(made_at: &'static Location<'static>) -> Seat {
-        Seat {
-            made_at,
-            tag: Tag::new(made_at),
-            waiters: WaitQueue::new(),
-            node: OnceCell::new(),
-        }
-    }
-
-    fn wait(&self, cx: &Context<'_>, location: &'static Location<'static>) {
-        let make = || Box::pin(WaitNode::new(Kind::Receive, location));
-        let node = self.node.get_or_init(make);
-        node.set_location(location);
-        // Nobody hands anything over here.
-        let _ = self.waiters.poll(node.as_ref(), cx, self.tag.number());
-    }
-
-    fn leave(&self) {
-        if let Some(node) = self.node.get() {
-            let _ = self.waiters.cancel(node.as_ref());
-        }
     }
 }
 

@@ -26,9 +26,9 @@ use std::mem;
 use std::task::{Context, Poll, Waker};
 
 use super::line::{Left, Line};
+use super::wakes::{Wakes, drop_waker, wake};
 use crate::channel::error::{SendError, TryRecvError, TrySendError};
 use crate::shim::{self, Mutex, MutexGuard};
-use crate::task::failure;
 use crate::task::raw::waker_wake;
 
 /// A queue that has grown beyond this gives its memory back when it is empty and somebody waits.
@@ -58,38 +58,6 @@ struct State<T> {
     is_closed: bool,
 }
 
-/// Wakers to be called when the lock is free.
-#[must_use]
-#[derive(Default)]
-struct Wakes {
-    first: Option<Waker>,
-    rest: Vec<Waker>,
-}
-
-impl Wakes {
-    fn push(&mut self, waker: Waker) {
-        if self.first.is_none() {
-            self.first = Some(waker);
-        } else {
-            self.rest.push(waker);
-        }
-    }
-
-    /// A waker that panics is none of the caller's business, and keeps nobody else asleep.
-    fn wake(self) {
-        if let Some(first) = self.first {
-            waker_wake(first);
-        }
-        self.rest.into_iter().for_each(waker_wake);
-    }
-}
-
-fn wake(waker: Option<Waker>) {
-    if let Some(waker) = waker {
-        waker_wake(waker);
-    }
-}
-
 /// The item of a send that is not done.
 fn taken<T>(item: &mut Option<T>) -> T {
     item.take()
@@ -102,12 +70,6 @@ fn give_back<T>(queue: &mut VecDeque<T>) -> VecDeque<T> {
         mem::take(queue)
     } else {
         VecDeque::new()
-    }
-}
-
-fn drop_waker(waker: Option<Waker>) {
-    if let Some(waker) = waker {
-        failure::contain("a waker, as it was dropped,", || drop(waker));
     }
 }
 
