@@ -9,11 +9,12 @@
 //! *Cost.* Two allocations per spawn (block and slot), one system call if the loop sleeps.
 
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::{Future, poll_fn, ready};
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use crate::callback::Callback;
 use crate::event_loop::EventLoop;
@@ -22,6 +23,7 @@ use crate::task::core::{Core, CoreRef};
 use crate::task::failure;
 use crate::task::join::{self, JoinError};
 use crate::task::record::SpawnMeta;
+use crate::task::thread_waker::{block_until, refuse_in_loop};
 
 /// Sends work to a loop, from any thread. `Clone`, `Send` and `Sync`; it does not keep the loop alive.
 ///
@@ -119,6 +121,74 @@ impl Handle {
         let _ = self.call_soon(|| {
             Core::with_current(|core| core.map(Core::stop));
         });
+    }
+
+    /// Calls `f` on the loop's thread, in a task of its own, in the order of the calls of one thread. What it
+    /// returns, or its panic, comes back through the [`RemoteJoin`]; dropping that detaches.
+    ///
+    /// asyncio: `call_soon_threadsafe`.
+    ///
+    /// # Errors
+    /// [`Closed`] with the closure, if the loop is gone.
+    ///
+    /// ```
+    /// # mainspring::run(async {
+    /// let (handle, here) = (mainspring::current_handle().unwrap(), std::thread::current().id());
+    /// let thread = std::thread::spawn(move || {
+    ///     let called = handle.call(|| std::thread::current().id()).unwrap();
+    ///     called.join().unwrap()
+    /// });
+    /// while !thread.is_finished() {
+    ///     mainspring::yield_to_io().await;
+    /// }
+    /// assert_eq!(thread.join().unwrap(), here);
+    /// # }).unwrap();
+    /// ```
+    #[track_caller]
+    pub fn call<F, T>(&self, f: F) -> Result<RemoteJoin<T>, Closed<F>>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let location = Location::caller();
+        if self.is_closed() {
+            return Err(Closed(f));
+        }
+        Ok(self.send(location, move || ready(f())))
+    }
+
+    /// Runs `future` on the loop and blocks this thread until its result is there.
+    ///
+    /// asyncio: `run_coroutine_threadsafe(…).result()`. The future runs on the loop's thread, so a blocked
+    /// thread can wait for what only the loop has.
+    ///
+    /// # Errors
+    /// Aborted, also because the loop is gone, or panicked.
+    ///
+    /// # Panics
+    /// On a thread on which a loop runs: a loop must not block.
+    ///
+    /// ```
+    /// # mainspring::run(async {
+    /// let handle = mainspring::current_handle().unwrap();
+    /// let thread = std::thread::spawn(move || handle.run_blocking(async { 6 * 7 }));
+    /// while !thread.is_finished() {
+    ///     mainspring::yield_to_io().await;
+    /// }
+    /// assert_eq!(thread.join().unwrap().unwrap(), 42);
+    /// # }).unwrap();
+    /// ```
+    #[track_caller]
+    pub fn run_blocking<F>(&self, future: F) -> Result<F::Output, JoinError>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        refuse_in_loop("Handle::run_blocking");
+        match self.spawn(future) {
+            Ok(join) => join.join(),
+            Err(Closed(_)) => Err(JoinError::aborted()),
+        }
     }
 
     /// Whether the loop is gone.
@@ -395,6 +465,29 @@ impl<T> RemoteJoin<T> {
                 .wait(inner)
                 .unwrap_or_else(PoisonError::into_inner);
         }
+    }
+
+    /// As [`RemoteJoin::join`], for no longer than `limit`. `None`: the result is not there yet, and can be
+    /// asked for again. A job of the pool is left to its threads.
+    ///
+    /// # Errors
+    /// As for [`RemoteJoin::join`].
+    ///
+    /// # Panics
+    /// On a thread on which a loop runs; and if the result was fetched before.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// let runtime = mainspring::Runtime::new().unwrap();
+    /// let mut sum = runtime.handle().spawn(async { 1 + 1 }).unwrap();
+    /// assert!(sum.join_timeout(Duration::from_millis(1)).is_none()); // nobody runs the loop
+    /// runtime.tick().unwrap();
+    /// assert_eq!(sum.join_timeout(Duration::MAX).unwrap().unwrap(), 2);
+    /// ```
+    #[track_caller]
+    pub fn join_timeout(&mut self, limit: Duration) -> Option<Result<T, JoinError>> {
+        refuse_in_loop("RemoteJoin::join_timeout");
+        block_until(Some(limit), |cx| Pin::new(&mut *self).poll(cx))
     }
 
     /// Asks for the work to be ended. A task is dropped at its next poll, on the loop's thread. A job of

@@ -787,3 +787,37 @@ fn hz_h09_a_oneshot_wakes_the_latest_of_its_waiters() {
     assert_eq!(wakers.each_ref().map(|w| w.wakes.load(SeqCst)), [0, 1]);
     assert_eq!(poll_once(&mut receiver, &wakers[1]), Poll::Ready(Ok(1)));
 }
+
+#[test]
+fn p40_a_thread_calls_and_runs_on_a_loop_and_gets_the_payload_back_when_that_is_gone() {
+    let runtime = Runtime::new().unwrap();
+    let handle = runtime.handle();
+    let here = thread::current().id();
+    let thread = thread::spawn(move || {
+        let ran = handle.run_blocking(async { thread::current().id() });
+        let called = handle.call(|| thread::current().id()).unwrap().join();
+        let mut panics = handle.call(|| panic!("a call that fails")).unwrap();
+        let failed = panics.join_timeout(LOST).expect("in time");
+        assert!(failed.is_err_and(|error: mainspring::JoinError| error.is_panic()));
+        (handle, [ran, called].map(Result::unwrap))
+    });
+    let (handle, threads) = runtime
+        .block_on(async {
+            while !thread.is_finished() {
+                mainspring::yield_to_io().await;
+            }
+            let refused = mainspring::current_handle().unwrap();
+            let refused = catch_unwind(AssertUnwindSafe(|| refused.run_blocking(async {}).is_ok()));
+            assert!(panic_text(refused.map(drop)).starts_with("Handle::run_blocking would block"));
+            thread.join().unwrap()
+        })
+        .unwrap();
+    assert_eq!(threads, [here; 2]);
+    drop(runtime);
+    let payload = String::from("comes back");
+    let Err(mainspring::Closed(call)) = handle.call(move || payload) else {
+        panic!("the loop is gone");
+    };
+    assert_eq!(call(), "comes back");
+    assert!(handle.run_blocking(async {}).is_err_and(|e| e.is_aborted()));
+}

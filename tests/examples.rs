@@ -382,6 +382,13 @@ fn blocking_progress_gives_up_half_way_and_the_job_sees_it() {
 }
 
 #[test]
+fn threads_work_off_every_job_once() {
+    let printed = output("threads", &[]);
+    assert!(printed.contains("1 + … + 12 = 78\n"), "{printed}");
+    assert!(printed.ends_with("12 results of 3 threads\n"), "{printed}");
+}
+
+#[test]
 fn threads_to_loop_collects_every_result() {
     assert_eq!(
         output("threads_to_loop", &[]),
