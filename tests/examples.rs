@@ -389,6 +389,14 @@ fn threads_work_off_every_job_once() {
 }
 
 #[test]
+fn producer_consumer_ends_when_all_is_done() {
+    assert_eq!(
+        output("producer_consumer", &[]),
+        "all 6 items are done\ntwo consumers did 6\n"
+    );
+}
+
+#[test]
 fn threads_to_loop_collects_every_result() {
     assert_eq!(
         output("threads_to_loop", &[]),
