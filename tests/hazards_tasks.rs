@@ -963,6 +963,43 @@ fn hz_a28_the_types_of_the_blocking_pool_too() {
 }
 
 #[test]
+fn hz_a28_the_channels_of_one_thread_too() {
+    use mainspring::channel::{self, broadcast, oneshot, watch};
+    let mut wrong = String::new();
+    table! {
+        wrong;
+        channel::Sender<u8> => 0 0 1;
+        channel::WeakSender<u8> => 0 0 1;
+        channel::Receiver<u8> => 0 0 1;
+        channel::SendItem<'static, u8> => 0 0 0;
+        channel::Recv<'static, u8> => 0 0 0;
+        channel::RecvMany<'static, u8> => 0 0 0;
+        channel::Reserve<'static, u8> => 0 0 0;
+        channel::ReserveOwned<u8> => 0 0 0;
+        channel::Permit<'static, u8> => 0 0 1;
+        channel::OwnedPermit<u8> => 0 0 1;
+        channel::Closed<'static, u8> => 0 0 0;
+        channel::AllDone<'static, u8> => 0 0 0;
+        channel::Unfinished => 1 1 1;
+        channel::Statistics => 1 1 1;
+        channel::SendError<u8> => 1 1 1;
+        channel::TrySendError<u8> => 1 1 1;
+        oneshot::Sender<u8> => 0 0 1;
+        oneshot::Receiver<u8> => 0 0 1;
+        oneshot::Closed<'static, u8> => 0 0 0;
+        broadcast::Sender<u8> => 0 0 1;
+        broadcast::Receiver<u8> => 0 0 1;
+        broadcast::Recv<'static, u8> => 0 0 0;
+        watch::Sender<u8> => 0 0 1;
+        watch::Receiver<u8> => 0 0 1;
+        watch::Value<u8> => 0 0 1;
+        watch::Changed<'static, u8> => 0 0 0;
+        watch::Closed<'static, u8> => 0 0 0;
+    }
+    assert!(wrong.is_empty(), "[Send, Sync, Unpin] of{wrong}");
+}
+
+#[test]
 fn hz_a28_the_primitives_of_one_thread_too() {
     use mainspring::sync;
     type Ready = std::future::Ready<u8>;
