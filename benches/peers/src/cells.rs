@@ -4,10 +4,12 @@
 //! needs, one line in [`CELLS`].
 
 use crate::figures::Figures;
-use crate::peers::{Blocks, Net, Tasks, Timers};
+use crate::peers::{Blocks, Channels, Groups, Locks, Net, Tasks, Timers};
 
 pub mod blocking;
 pub mod echo;
+pub mod groups;
+pub mod ping;
 pub mod spawn;
 pub mod switch;
 pub mod timers;
@@ -35,9 +37,11 @@ pub enum Group {
     Echo,
     Spawn,
     Switch,
+    Ping,
     Timers,
     Wakes,
     Blocking,
+    Groups,
 }
 
 impl Group {
@@ -47,9 +51,11 @@ impl Group {
             Group::Echo => "A. Echo over TCP",
             Group::Spawn => "B. Spawn and join",
             Group::Switch => "C. Switch between tasks",
+            Group::Ping => "D. There and back between two tasks",
             Group::Timers => "E. Timers",
-            Group::Wakes => "F. Wakes from another thread",
+            Group::Wakes => "F. From another thread",
             Group::Blocking => "H. Work that blocks",
+            Group::Groups => "L. Locks and groups",
         }
     }
 
@@ -59,9 +65,11 @@ impl Group {
             Group::Echo => "echo",
             Group::Spawn => "spawn",
             Group::Switch => "switch",
+            Group::Ping => "ping",
             Group::Timers => "timers",
             Group::Wakes => "wakes",
             Group::Blocking => "blocking",
+            Group::Groups => "groups",
         }
     }
 }
@@ -96,6 +104,9 @@ pub const CELLS: &[Cell] = &[
     cell("spawn-idle", Group::Spawn, "memory of a task that waits for ever", "bytes", 1_000_000, None),
     cell("yield", Group::Switch, "1000 tasks yield in turn", "cpu_ns", 4_000_000, Some(0.40)),
     cell("yield-wake", Group::Switch, "the same by a bare wake", "cpu_ns", 4_000_000, Some(0.40)),
+    cell("ping-bounded", Group::Ping, "over two channels with room for one", "cpu_ns", 1_000_000, Some(0.35)),
+    cell("ping-unbounded", Group::Ping, "over two channels without bound", "cpu_ns", 1_000_000, Some(0.45)),
+    cell("ping-oneshot", Group::Ping, "over two oneshots, new each time", "cpu_ns", 1_000_000, Some(0.55)),
     cell("timer-cancel", Group::Timers, "a million sleeps, polled once each, then dropped", "cpu_ns", 1_000_000, Some(0.20)),
     cell("timer-roll", Group::Timers, "1000 outstanding, one replaced", "cpu_ns", 2_000_000, Some(0.20)),
     cell("timer-fire", Group::Timers, "100 000 tasks sleep 0 to 1 s", "cpu_ns", 100_000, Some(0.75)),
@@ -104,8 +115,11 @@ pub const CELLS: &[Cell] = &[
     cell("wake-oneway", Group::Wakes, "from the wake to the poll, the loop being asleep", "p50_ns", 10_000, Some(1.0)),
     cell("wake-rtt", Group::Wakes, "the same, and back to the thread that waits", "p50_ns", 10_000, Some(1.0)),
     cell("wake-storm", Group::Wakes, "wakes as fast as a thread can, both threads' CPU", "cpu_ns", 1_000_000, Some(0.80)),
+    cell("x-throughput", Group::Wakes, "messages from a thread, both threads' CPU", "cpu_ns", 1_000_000, Some(0.45)),
     cell("blocking", Group::Blocking, "a job that does nothing, and back, all threads' CPU", "cpu_ns", 20_000, Some(1.0)),
     cell("blocking-1000", Group::Blocking, "the same, 1000 at a time", "cpu_ns", 200_000, Some(0.80)),
+    cell("lock-handoff", Group::Groups, "two tasks take one lock in turn", "cpu_ns", 1_000_000, Some(0.50)),
+    cell("children-1000", Group::Groups, "1000 children that wait once, waited for together", "cpu_ns", 1_000_000, Some(0.60)),
 ];
 
 /// The cell of this name.
@@ -164,11 +178,38 @@ pub fn of_wakes<P: Tasks>(cell: &str) -> Option<Run> {
     })
 }
 
-/// Those that hand work to other threads.
+/// Those over channels.
+pub fn of_channels<P: Channels>(cell: &str) -> Option<Run> {
+    run(match cell {
+        "ping-bounded" => ping::bounded::<P>,
+        "ping-unbounded" => ping::unbounded::<P>,
+        "ping-oneshot" => ping::oneshot::<P>,
+        "x-throughput" => ping::throughput::<P>,
+        _ => return None,
+    })
+}
+
+/// Those of the pool.
 pub fn of_blocking<P: Blocks>(cell: &str) -> Option<Run> {
     run(match cell {
         "blocking" => blocking::one_at_a_time::<P>,
         "blocking-1000" => blocking::batch::<P>,
+        _ => return None,
+    })
+}
+
+/// Those of locks.
+pub fn of_locks<P: Locks>(cell: &str) -> Option<Run> {
+    run(match cell {
+        "lock-handoff" => groups::lock_handoff::<P>,
+        _ => return None,
+    })
+}
+
+/// Those of groups of tasks.
+pub fn of_groups<P: Groups>(cell: &str) -> Option<Run> {
+    run(match cell {
+        "children-1000" => groups::children::<P>,
         _ => return None,
     })
 }

@@ -67,12 +67,59 @@ pub trait Net: Tasks {
     fn serve(stream: Self::Stream, buffer_len: usize) -> impl Future<Output = ()> + 'static;
 }
 
+/// The sending end of a channel of numbers.
+pub trait Sender: 'static {
+    /// Waits for room.
+    fn send(&mut self, value: u64) -> impl Future<Output = ()>;
+}
+
+/// The receiving end.
+pub trait Receiver: 'static {
+    /// Waits for a number; there is always one to come.
+    fn recv(&mut self) -> impl Future<Output = u64>;
+}
+
+/// Has channels, as its users would choose them for one thread, and for two.
+pub trait Channels: Tasks {
+    /// With room for `capacity`.
+    fn bounded(capacity: usize) -> (impl Sender, impl Receiver);
+
+    /// Without bound.
+    fn unbounded() -> (impl Sender, impl Receiver);
+
+    /// For one number.
+    fn oneshot() -> (
+        impl FnOnce(u64) + 'static,
+        impl Future<Output = u64> + 'static,
+    );
+
+    /// From another thread.
+    fn from_thread() -> (impl Fn(u64) + Send + 'static, impl Receiver);
+}
+
 /// Has threads for work that blocks.
 pub trait Blocks: Tasks {
     /// Hands `work` to one of them, at once; the future that is returned joins.
     fn spawn_blocking<T: Send + 'static>(
         work: impl FnOnce() -> T + Send + 'static,
     ) -> impl Future<Output = T>;
+}
+
+/// Has a lock that is waited for.
+pub trait Locks: Tasks {
+    type Lock: 'static;
+
+    /// A lock around a number.
+    fn lock() -> Self::Lock;
+
+    /// Adds one to the number, and yields while it holds the lock.
+    fn hold(lock: &Self::Lock) -> impl Future<Output = ()>;
+}
+
+/// Waits for a group of tasks together.
+pub trait Groups: Tasks {
+    /// Starts `count` children, each of which waits once, and waits for all.
+    fn children(count: u64) -> impl Future<Output = ()>;
 }
 
 /// A join handle whose task returned.
@@ -116,25 +163,25 @@ pub const PEERS: &[Peer] = &[
     Peer {
         name: "mainspring",
         kind: Kind::Ours,
-        find: with_threads::<mainspring::Mainspring<false>>,
+        find: everything::<mainspring::Mainspring<false>>,
     },
     #[cfg(feature = "mainspring")]
     Peer {
         name: "mainspring-poll",
         kind: Kind::Ours,
-        find: with_threads::<mainspring::Mainspring<true>>,
+        find: everything::<mainspring::Mainspring<true>>,
     },
     #[cfg(feature = "tokio")]
     Peer {
         name: "tokio",
         kind: Kind::Rival,
-        find: with_threads::<tokio::CurrentThread>,
+        find: everything::<tokio::CurrentThread>,
     },
     #[cfg(feature = "tokio")]
     Peer {
         name: "tokio-local",
         kind: Kind::Rival,
-        find: with_threads::<tokio::Local>,
+        find: everything::<tokio::Local>,
     },
     #[cfg(feature = "smol")]
     Peer {
@@ -146,7 +193,7 @@ pub const PEERS: &[Peer] = &[
     Peer {
         name: "monoio",
         kind: Kind::Rival,
-        find: with_threads::<monoio::Monoio>,
+        find: all_but_groups::<monoio::Monoio>,
     },
     Peer {
         name: "libuv",
@@ -166,16 +213,22 @@ pub const PEERS: &[Peer] = &[
 ];
 
 /// The cells of a peer that can do everything.
-fn everything<P: Timers + Net>(cell: &str) -> Option<Run> {
+fn everything<P>(cell: &str) -> Option<Run>
+where
+    P: Timers + Net + Channels + Blocks + Locks + Groups,
+{
+    all_but_groups::<P>(cell)
+        .or_else(|| cells::of_locks::<P>(cell))
+        .or_else(|| cells::of_groups::<P>(cell))
+}
+
+/// The cells of a peer that has no locks and no groups.
+fn all_but_groups<P: Timers + Net + Channels + Blocks>(cell: &str) -> Option<Run> {
     cells::of_tasks::<P>(cell)
+        .or_else(|| cells::of_channels::<P>(cell))
+        .or_else(|| cells::of_blocking::<P>(cell))
         .or_else(|| cells::of_arming::<P>(cell))
         .or_else(|| cells::of_firing::<P>(cell))
         .or_else(|| cells::of_wakes::<P>(cell))
         .or_else(|| cells::of_net::<P>(cell))
-}
-
-/// As [`everything`], with threads for work that blocks. smol's are a crate of their own.
-#[cfg(any(feature = "mainspring", feature = "tokio", feature = "monoio"))]
-fn with_threads<P: Timers + Net + Blocks>(cell: &str) -> Option<Run> {
-    everything::<P>(cell).or_else(|| cells::of_blocking::<P>(cell))
 }

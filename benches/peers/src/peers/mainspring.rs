@@ -5,10 +5,12 @@ use std::future::Future;
 use std::net::TcpListener;
 use std::time::Duration;
 
-use mainspring::net;
-use mainspring::{BackendKind, Builder};
+use mainspring::channel::{self, oneshot};
+use mainspring::sync::Mutex;
+use mainspring::{BackendKind, Builder, net, task};
 
-use super::{Blocks, Expect, Net, Tasks, Timers};
+use super::{Blocks, Channels, Expect, Groups, Locks, Net, Receiver, Sender, Tasks, Timers};
+use crate::cells::switch::bare_wake;
 
 pub struct Mainspring<const IS_POLL: bool>;
 
@@ -72,10 +74,82 @@ impl<const IS_POLL: bool> Net for Mainspring<IS_POLL> {
     }
 }
 
+impl Sender for channel::Sender<u64> {
+    async fn send(&mut self, value: u64) {
+        channel::Sender::send(self, value)
+            .await
+            .expect("it is open");
+    }
+}
+
+impl Receiver for channel::Receiver<u64> {
+    async fn recv(&mut self) -> u64 {
+        channel::Receiver::recv(self).await.expect("it is open")
+    }
+}
+
+impl Receiver for channel::thread::NearReceiver<u64> {
+    async fn recv(&mut self) -> u64 {
+        channel::thread::NearReceiver::recv(self)
+            .await
+            .expect("it is open")
+    }
+}
+
+impl<const IS_POLL: bool> Channels for Mainspring<IS_POLL> {
+    fn bounded(capacity: usize) -> (impl Sender, impl Receiver) {
+        channel::bounded(capacity)
+    }
+
+    fn unbounded() -> (impl Sender, impl Receiver) {
+        channel::unbounded()
+    }
+
+    fn oneshot() -> (
+        impl FnOnce(u64) + 'static,
+        impl Future<Output = u64> + 'static,
+    ) {
+        let (sender, receiver): (oneshot::Sender<u64>, _) = channel::oneshot();
+        let send = |value| sender.send(value).expect("it is awaited");
+        (send, Expect(receiver))
+    }
+
+    fn from_thread() -> (impl Fn(u64) + Send + 'static, impl Receiver) {
+        let (sender, receiver) = channel::thread::unbounded();
+        let send = move |value| sender.try_send(value).expect("it is open");
+        (send, receiver)
+    }
+}
+
 impl<const IS_POLL: bool> Blocks for Mainspring<IS_POLL> {
     fn spawn_blocking<T: Send + 'static>(
         work: impl FnOnce() -> T + Send + 'static,
     ) -> impl Future<Output = T> {
         Expect(mainspring::spawn_blocking(work))
+    }
+}
+
+impl<const IS_POLL: bool> Locks for Mainspring<IS_POLL> {
+    type Lock = Mutex<u64>;
+
+    fn lock() -> Mutex<u64> {
+        Mutex::new(0)
+    }
+
+    async fn hold(lock: &Mutex<u64>) {
+        let mut guard = lock.lock().await;
+        *guard += 1;
+        bare_wake().await;
+    }
+}
+
+impl<const IS_POLL: bool> Groups for Mainspring<IS_POLL> {
+    async fn children(count: u64) {
+        let ended = task::scope(async |scope| {
+            for _ in 0..count {
+                drop(scope.spawn(bare_wake()));
+            }
+        });
+        ended.await.expect("nobody cancels it");
     }
 }

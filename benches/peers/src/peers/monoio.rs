@@ -6,26 +6,27 @@ use std::net::TcpListener;
 use std::task::Poll;
 use std::time::Duration;
 
+use futures_channel::mpsc as thread_channel;
+use futures_util::StreamExt;
+use local_sync::{mpsc, oneshot};
 use monoio::blocking::DefaultThreadPool;
 use monoio::buf::IoBuf;
 use monoio::io::{AsyncReadRent, AsyncWriteRentExt};
 use monoio::net;
 use monoio::{LegacyDriver, RuntimeBuilder};
 
-use super::{Blocks, Expect, Net, Tasks, Timers};
-
-/// It has no default; libuv's.
-const THREADS: usize = 4;
+use super::{Blocks, Channels, Expect, Net, Receiver, Sender, Tasks, Timers};
 
 pub struct Monoio;
 
+/// It has no default; libuv's.
+const POOL_THREADS: usize = 4;
+
 impl Tasks for Monoio {
     fn run<F: Future>(future: F) -> F::Output {
-        // It starts no thread before the first job.
-        let threads = Box::new(DefaultThreadPool::new(THREADS));
         let builder = RuntimeBuilder::<LegacyDriver>::new()
             .enable_timer()
-            .attach_thread_pool(threads);
+            .attach_thread_pool(Box::new(DefaultThreadPool::new(POOL_THREADS)));
         builder
             .build()
             .expect("the runtime starts")
@@ -92,6 +93,63 @@ impl Net for Monoio {
             }
             buffer = sent.into_inner();
         }
+    }
+}
+
+impl Sender for mpsc::bounded::Tx<u64> {
+    async fn send(&mut self, value: u64) {
+        let sent = mpsc::bounded::Tx::send(self, value).await;
+        assert!(sent.is_ok(), "it is open");
+    }
+}
+
+impl Receiver for mpsc::bounded::Rx<u64> {
+    async fn recv(&mut self) -> u64 {
+        mpsc::bounded::Rx::recv(self).await.expect("it is open")
+    }
+}
+
+impl Sender for mpsc::unbounded::Tx<u64> {
+    async fn send(&mut self, value: u64) {
+        let sent = mpsc::unbounded::Tx::send(self, value);
+        assert!(sent.is_ok(), "it is open");
+    }
+}
+
+impl Receiver for mpsc::unbounded::Rx<u64> {
+    async fn recv(&mut self) -> u64 {
+        mpsc::unbounded::Rx::recv(self).await.expect("it is open")
+    }
+}
+
+impl Receiver for thread_channel::UnboundedReceiver<u64> {
+    async fn recv(&mut self) -> u64 {
+        self.next().await.expect("it is open")
+    }
+}
+
+impl Channels for Monoio {
+    fn bounded(capacity: usize) -> (impl Sender, impl Receiver) {
+        mpsc::bounded::channel(capacity)
+    }
+
+    fn unbounded() -> (impl Sender, impl Receiver) {
+        mpsc::unbounded::channel()
+    }
+
+    fn oneshot() -> (
+        impl FnOnce(u64) + 'static,
+        impl Future<Output = u64> + 'static,
+    ) {
+        let (sender, receiver) = oneshot::channel();
+        let send = |value| sender.send(value).expect("it is awaited");
+        (send, Expect(receiver))
+    }
+
+    fn from_thread() -> (impl Fn(u64) + Send + 'static, impl Receiver) {
+        let (sender, receiver) = thread_channel::unbounded();
+        let send = move |value| sender.unbounded_send(value).expect("it is open");
+        (send, receiver)
     }
 }
 

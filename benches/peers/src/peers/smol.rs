@@ -6,11 +6,15 @@ use std::future::Future;
 use std::net;
 use std::time::Duration;
 
+use async_channel::{Receiver, Sender, bounded, unbounded};
 use async_executor::LocalExecutor;
 use async_io::{Async, Timer};
-use futures_lite::{AsyncReadExt, AsyncWriteExt, future};
+use async_lock::Mutex;
+use futures_lite::{AsyncReadExt, AsyncWriteExt, StreamExt, future};
+use futures_util::stream::FuturesUnordered;
 
-use super::{Net, Tasks, Timers};
+use super::{Blocks, Channels, Groups, Locks, Net, Tasks, Timers};
+use crate::cells::switch::bare_wake;
 
 pub struct Smol;
 
@@ -75,5 +79,74 @@ impl Net for Smol {
                 return;
             }
         }
+    }
+}
+
+impl super::Sender for Sender<u64> {
+    async fn send(&mut self, value: u64) {
+        Sender::send(self, value).await.expect("it is open");
+    }
+}
+
+impl super::Receiver for Receiver<u64> {
+    async fn recv(&mut self) -> u64 {
+        Receiver::recv(self).await.expect("it is open")
+    }
+}
+
+impl Channels for Smol {
+    fn bounded(capacity: usize) -> (impl super::Sender, impl super::Receiver) {
+        bounded(capacity)
+    }
+
+    fn unbounded() -> (impl super::Sender, impl super::Receiver) {
+        unbounded()
+    }
+
+    /// It has none of its own: its pages use a channel with room for one.
+    fn oneshot() -> (
+        impl FnOnce(u64) + 'static,
+        impl Future<Output = u64> + 'static,
+    ) {
+        let (sender, receiver) = bounded(1);
+        let send = move |value| sender.try_send(value).expect("it has room");
+        let receive = async move { receiver.recv().await.expect("it is open") };
+        (send, receive)
+    }
+
+    fn from_thread() -> (impl Fn(u64) + Send + 'static, impl super::Receiver) {
+        let (sender, receiver) = unbounded();
+        let send = move |value| sender.try_send(value).expect("it is open");
+        (send, receiver)
+    }
+}
+
+impl Blocks for Smol {
+    fn spawn_blocking<T: Send + 'static>(
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> impl Future<Output = T> {
+        blocking::unblock(work)
+    }
+}
+
+impl Locks for Smol {
+    type Lock = Mutex<u64>;
+
+    fn lock() -> Mutex<u64> {
+        Mutex::new(0)
+    }
+
+    async fn hold(lock: &Mutex<u64>) {
+        let mut guard = lock.lock().await;
+        *guard += 1;
+        bare_wake().await;
+    }
+}
+
+/// What waits for many there is `FuturesUnordered`, within one task.
+impl Groups for Smol {
+    async fn children(count: u64) {
+        let mut children: FuturesUnordered<_> = (0..count).map(|_| bare_wake()).collect();
+        while children.next().await.is_some() {}
     }
 }

@@ -10,9 +10,11 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net;
 use tokio::runtime::{Builder, Runtime};
-use tokio::task::LocalSet;
+use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::task::{JoinSet, LocalSet};
 
-use super::{Blocks, Expect, Net, Tasks, Timers};
+use super::{Blocks, Channels, Expect, Groups, Locks, Net, Receiver, Sender, Tasks, Timers};
+use crate::cells::switch::bare_wake;
 
 /// `tokio::spawn`.
 pub struct CurrentThread;
@@ -89,9 +91,104 @@ impl Tasks for Local {
     }
 }
 
-/// Timers and streams are the same for both.
-macro_rules! timers_and_net {
+impl Groups for CurrentThread {
+    async fn children(count: u64) {
+        let mut set = JoinSet::new();
+        for _ in 0..count {
+            set.spawn(bare_wake());
+        }
+        while set.join_next().await.is_some() {}
+    }
+}
+
+impl Groups for Local {
+    async fn children(count: u64) {
+        let mut set = JoinSet::new();
+        for _ in 0..count {
+            set.spawn_local(bare_wake());
+        }
+        while set.join_next().await.is_some() {}
+    }
+}
+
+impl Sender for mpsc::Sender<u64> {
+    async fn send(&mut self, value: u64) {
+        mpsc::Sender::send(self, value).await.expect("it is open");
+    }
+}
+
+impl Receiver for mpsc::Receiver<u64> {
+    async fn recv(&mut self) -> u64 {
+        mpsc::Receiver::recv(self).await.expect("it is open")
+    }
+}
+
+impl Sender for mpsc::UnboundedSender<u64> {
+    async fn send(&mut self, value: u64) {
+        mpsc::UnboundedSender::send(self, value).expect("it is open");
+    }
+}
+
+impl Receiver for mpsc::UnboundedReceiver<u64> {
+    async fn recv(&mut self) -> u64 {
+        mpsc::UnboundedReceiver::recv(self)
+            .await
+            .expect("it is open")
+    }
+}
+
+/// All but tasks and groups is the same for both.
+macro_rules! the_rest {
     ($peer:ty) => {
+        impl Channels for $peer {
+            fn bounded(capacity: usize) -> (impl Sender, impl Receiver) {
+                mpsc::channel(capacity)
+            }
+
+            fn unbounded() -> (impl Sender, impl Receiver) {
+                mpsc::unbounded_channel()
+            }
+
+            fn oneshot() -> (
+                impl FnOnce(u64) + 'static,
+                impl Future<Output = u64> + 'static,
+            ) {
+                let (sender, receiver) = oneshot::channel();
+                let send = |value| sender.send(value).expect("it is awaited");
+                (send, Expect(receiver))
+            }
+
+            fn from_thread() -> (impl Fn(u64) + Send + 'static, impl Receiver) {
+                let (sender, receiver) = mpsc::unbounded_channel();
+                (
+                    move |value| sender.send(value).expect("it is open"),
+                    receiver,
+                )
+            }
+        }
+
+        impl Blocks for $peer {
+            fn spawn_blocking<T: Send + 'static>(
+                work: impl FnOnce() -> T + Send + 'static,
+            ) -> impl Future<Output = T> {
+                Expect(tokio::task::spawn_blocking(work))
+            }
+        }
+
+        impl Locks for $peer {
+            type Lock = Mutex<u64>;
+
+            fn lock() -> Mutex<u64> {
+                Mutex::new(0)
+            }
+
+            async fn hold(lock: &Mutex<u64>) {
+                let mut guard = lock.lock().await;
+                *guard += 1;
+                bare_wake().await;
+            }
+        }
+
         impl Timers for $peer {
             fn sleep(duration: Duration) -> impl Future {
                 tokio::time::sleep(duration)
@@ -102,14 +199,6 @@ macro_rules! timers_and_net {
                 future: F,
             ) -> impl Future<Output = Result<F::Output, impl Debug>> {
                 tokio::time::timeout(duration, future)
-            }
-        }
-
-        impl Blocks for $peer {
-            fn spawn_blocking<T: Send + 'static>(
-                work: impl FnOnce() -> T + Send + 'static,
-            ) -> impl Future<Output = T> {
-                Expect(tokio::task::spawn_blocking(work))
             }
         }
 
@@ -137,5 +226,5 @@ macro_rules! timers_and_net {
     };
 }
 
-timers_and_net!(CurrentThread);
-timers_and_net!(Local);
+the_rest!(CurrentThread);
+the_rest!(Local);
