@@ -184,6 +184,8 @@ mod pages {
     page!(wheel, "../docs/tour/wheel.md");
     page!(wakers, "../docs/tour/wakers.md");
     page!(one_await, "../docs/tour/one-await.md");
+    page!(scopes, "../docs/tour/scopes.md");
+    page!(locks, "../docs/tour/locks.md");
     #[cfg(feature = "sim")]
     page!(seeing_inside, "../docs/tour/seeing-inside.md");
 }
