@@ -58,7 +58,16 @@ fn declared(folder: &Path, names: &mut BTreeSet<String>) {
 }
 
 fn declared_by(line: &str) -> Option<&str> {
-    const WORDS: [&str; 8] = ["fn", "struct", "enum", "trait", "mod", "const", "async", "macro_rules!"];
+    const WORDS: [&str; 8] = [
+        "fn",
+        "struct",
+        "enum",
+        "trait",
+        "mod",
+        "const",
+        "async",
+        "macro_rules!",
+    ];
     let mut words = line.split_whitespace().skip_while(|word| *word == "pub");
     let mut word = words.next().filter(|word| WORDS.contains(word))?;
     while WORDS.contains(&word) {
@@ -91,7 +100,11 @@ fn every_name_of_the_second_column_exists() {
 fn every_name_of_asyncio_has_a_row() {
     let page = fs::read_to_string(root().join("docs/from-asyncio.md")).expect("the page");
     let rows = rows(&page);
-    let known: BTreeSet<&str> = rows.iter().flat_map(|(theirs, _)| theirs).copied().collect();
+    let known: BTreeSet<&str> = rows
+        .iter()
+        .flat_map(|(theirs, _)| theirs)
+        .copied()
+        .collect();
     let Ok(output) = Command::new("python3").args(["-c", ASK]).output() else {
         eprintln!("there is no python3 here: the names of asyncio are not compared");
         return;

@@ -10,7 +10,8 @@
 //! ```
 //!
 //! A reader reads ahead, up to a buffer of [`CAPACITY`]. A writer writes behind: what it took is in the
-//! buffer, and an error of it comes out of the next call.
+//! buffer, and an error of it comes out of the next call. What an error kept from being written stays, and
+//! goes before all that comes later (hz_g09).
 //!
 //! *Cost.* A trip to another thread and back per buffer, some 20 microseconds.
 
@@ -222,7 +223,8 @@ impl<R: io::Read + Send + 'static> AsyncRead for ReadOnPool<R> {
 /// here.
 ///
 /// A write takes its bytes at once if no call is under way, and an error of them comes out of the next call:
-/// call `flush` or `close` at the end.
+/// call `flush` or `close` at the end. The bytes that could not be written are kept, and the call after that
+/// tries them again: none is lost, doubled or overtaken, but by who gives up.
 ///
 /// ```
 /// use mainspring::io::{self, AsyncWriteExt};
@@ -246,7 +248,9 @@ where
 
 /// A writer whose calls are made by the pool. Made by [`write_on_pool`].
 ///
-/// If it is dropped while a thread has it, the thread ends its call, and an error of that is lost.
+/// If it is dropped while a thread has it, or is about to, that call is made all the same: what it took is
+/// written, unless the loop ends before a thread had time for it. An error of that is lost, with the bytes
+/// that it kept.
 #[derive(Debug)]
 pub struct WriteOnPool<W> {
     traveller: Traveller<W>,
@@ -263,13 +267,33 @@ impl<W: io::Write + Send + 'static> WriteOnPool<W> {
 }
 
 fn write<W: io::Write>(cargo: &mut Cargo<W>) -> io::Result<()> {
-    let written = cargo.stream.write_all(&cargo.buf[..cargo.end]);
-    cargo.end = 0;
-    written
+    while cargo.start < cargo.end {
+        let rest = &cargo.buf[cargo.start..cargo.end];
+        match cargo.stream.write(rest) {
+            Ok(0) => return Err(ErrorKind::WriteZero.into()),
+            Ok(count) => cargo.start += checked(count, rest.len())?,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 fn flush<W: io::Write>(cargo: &mut Cargo<W>) -> io::Result<()> {
     cargo.stream.flush()
+}
+
+impl<W: io::Write + Send + 'static> WriteOnPool<W> {
+    /// Ready when the writer is here and all that it took is written.
+    fn poll_written(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let cargo = ready!(self.traveller.poll_here(cx))?;
+        if cargo.start < cargo.end {
+            // An error kept it here, which was told of before.
+            self.traveller.send(write)?;
+            ready!(self.traveller.poll_here(cx))?;
+        }
+        Poll::Ready(Ok(()))
+    }
 }
 
 impl<W: io::Write + Send + 'static> AsyncWrite for WriteOnPool<W> {
@@ -285,13 +309,14 @@ impl<W: io::Write + Send + 'static> AsyncWrite for WriteOnPool<W> {
         if buf.is_empty() {
             return Poll::Ready(Ok(0));
         }
+        ready!(this.poll_written(cx))?;
         let cargo = ready!(this.traveller.poll_here(cx))?;
         if cargo.buf.is_empty() {
             cargo.buf = vec![0; CAPACITY].into_boxed_slice();
         }
         let count = buf.len().min(cargo.buf.len());
         cargo.buf[..count].copy_from_slice(&buf[..count]);
-        cargo.end = count;
+        (cargo.start, cargo.end) = (0, count);
         this.traveller.send(write)?;
         this.is_flushed = false;
         Poll::Ready(Ok(count))
@@ -299,7 +324,7 @@ impl<W: io::Write + Send + 'static> AsyncWrite for WriteOnPool<W> {
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        ready!(this.traveller.poll_here(cx))?;
+        ready!(this.poll_written(cx))?;
         if !this.is_flushed {
             this.traveller.send(flush)?;
             this.is_flushed = true;

@@ -33,16 +33,21 @@ struct Kept(Arc<Mutex<Inner>>);
 #[derive(Default)]
 struct Inner {
     bytes: Vec<u8>,
-    /// What the next write fails with.
-    failure: Option<ErrorKind>,
+    /// How many writes go well before one fails, and what it fails with.
+    failure: Option<(u32, ErrorKind)>,
     flushes: u32,
 }
 
 impl Write for Kept {
     fn write(&mut self, buf: &[u8]) -> Result<usize> {
         let mut kept = self.0.lock().unwrap();
-        if let Some(kind) = kept.failure.take() {
-            return Err(kind.into());
+        match kept.failure {
+            Some((0, kind)) => {
+                kept.failure = None;
+                return Err(kind.into());
+            }
+            Some((count, kind)) => kept.failure = Some((count - 1, kind)),
+            None => {}
         }
         let count = buf.len().min(1000);
         kept.bytes.extend_from_slice(&buf[..count]);
@@ -163,19 +168,67 @@ fn a_writer_that_blocks_gets_all_bytes_in_order_and_a_flush() {
 }
 
 #[test]
-fn an_error_of_a_write_comes_out_of_the_next_call_once() {
+fn hz_g09_an_error_of_a_write_comes_out_once_and_loses_nothing() {
+    for failed_at in 0..4 {
+        for kind in [ErrorKind::StorageFull, ErrorKind::Other] {
+            mainspring::run(async {
+                let kept = Kept::default();
+                let mut writer = write_on_pool(kept.clone());
+                let mut errors = 0;
+                for (index, chunk) in pattern(20_000).chunks(5_000).enumerate() {
+                    if index == failed_at {
+                        // Not while the bytes before are still on their way.
+                        writer.flush().await.unwrap();
+                        kept.0.lock().unwrap().failure = Some((2, kind));
+                    }
+                    while writer.write(chunk).await.map_err(|error| error.kind()) != Ok(5_000) {
+                        errors += 1;
+                    }
+                }
+                while writer.flush().await.is_err() {
+                    errors += 1;
+                }
+                assert_eq!(errors, 1, "{kind} at {failed_at}");
+                assert!(kept.0.lock().unwrap().bytes == pattern(20_000));
+            })
+            .unwrap();
+        }
+    }
+}
+
+#[test]
+fn hz_g09_what_a_writer_took_is_written_though_it_is_dropped_meanwhile() {
+    /// Waits, before its first byte, until it is let.
+    struct Gated(Kept, Option<Receiver<()>>);
+    impl Write for Gated {
+        fn write(&mut self, buf: &[u8]) -> Result<usize> {
+            if let Some(gate) = self.1.take() {
+                gate.recv().unwrap();
+            }
+            self.0.write(buf)
+        }
+        fn flush(&mut self) -> Result<()> {
+            self.0.flush()
+        }
+    }
+    let kept = Kept::default();
     mainspring::run(async {
-        let kept = Kept::default();
-        kept.0.lock().unwrap().failure = Some(ErrorKind::StorageFull);
-        let mut writer = write_on_pool(kept.clone());
-        assert_eq!(writer.write(b"lost").await.unwrap(), 4);
-        let error = writer.flush().await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::StorageFull);
-        writer.write_all(b"kept").await.unwrap();
-        writer.flush().await.unwrap();
-        assert_eq!(kept.0.lock().unwrap().bytes, b"kept");
+        let (open, gate) = channel();
+        let mut writer = write_on_pool(Gated(kept.clone(), Some(gate)));
+        assert_eq!(writer.write(&pattern(5_000)).await.unwrap(), 5_000);
+        drop(writer);
+        assert!(kept.0.lock().unwrap().bytes.is_empty());
+        open.send(()).unwrap();
+        let is_done = || {
+            let statistics = mainspring::task::blocking::statistics().unwrap();
+            statistics.queued == 0 && statistics.running == 0
+        };
+        while !is_done() {
+            mainspring::yield_to_io().await;
+        }
     })
     .unwrap();
+    assert!(kept.0.lock().unwrap().bytes == pattern(5_000));
 }
 
 #[test]
