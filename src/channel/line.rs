@@ -90,7 +90,7 @@ impl<T> Line<T> {
     }
 
     /// [`WaitQueue::give`].
-    #[inline]
+    #[inline(always)]
     pub(super) fn give(&self, value: T) -> Result<(), T> {
         if self.queue.is_empty() {
             return Err(value);

@@ -174,7 +174,7 @@ impl<T> Shared<T> {
     }
 
     /// The item for whom waits longest, or into the buffer. For it there is room.
-    #[inline]
+    #[inline(always)]
     fn put(&self, item: T) {
         let number = self.next_number();
         if let Err(gift) = self.receivers.give(Gift::Item(number, item)) {
@@ -182,7 +182,7 @@ impl<T> Shared<T> {
         }
     }
 
-    #[inline]
+    #[inline(never)]
     fn keep(&self, gift: Gift<T>) {
         if let Gift::Item(number, item) = gift {
             self.buffer.push(number, item);
@@ -304,16 +304,22 @@ impl<T> Shared<T> {
         let _ = core;
     }
 
-    #[inline]
-    fn set_peer_of_receivers(&self) {
+    /// The number to wait under for an item.
+    #[inline(always)]
+    fn number_for_receivers(&self) -> u64 {
         #[cfg(feature = "inspect")]
-        self.tag.set_peer(seen(self.last_sender.get()));
+        return self.tag.number_with(seen(self.last_sender.get()));
+        #[cfg(not(feature = "inspect"))]
+        self.tag.number()
     }
 
+    /// The number to wait under for room, or for the end.
     #[inline]
-    fn set_peer_of_senders(&self) {
+    fn number_for_senders(&self) -> u64 {
         #[cfg(feature = "inspect")]
-        self.tag.set_peer(seen(self.last_receiver.get()));
+        return self.tag.number_with(seen(self.last_receiver.get()));
+        #[cfg(not(feature = "inspect"))]
+        self.tag.number()
     }
 }
 

@@ -67,7 +67,7 @@ impl<N: Linked> Queue<N> {
     /// # Panics
     ///
     /// If `node` is linked already.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn push_back(&self, node: Pin<&N>) {
         let links = unlinked(node);
         let last = self.last.replace(links);
@@ -92,7 +92,7 @@ impl<N: Linked> Queue<N> {
     /// ```
     ///
     /// The pointer is valid until the node's owner drops it.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn pop_front(&self) -> Option<NonNull<N>> {
         let node = self.first()?;
         // SAFETY: it stands in this queue, so it is live (LIST-2), and so is its neighbour.

@@ -74,10 +74,36 @@ mod imp {
         }
 
         /// The number to wait under. 0, which names nothing, where the thread is at its end.
+        #[inline]
         pub(crate) fn number(&self) -> u64 {
-            if let Some(note) = self.note.get() {
-                return note.number;
+            match self.note.get() {
+                Some(note) => note.number,
+                None => self.enter(Peer::Nobody),
             }
+        }
+
+        /// As [`Tag::number`], and [`Tag::set_peer`] with it.
+        #[inline(always)]
+        pub(crate) fn number_with(&self, peer: Peer) -> u64 {
+            match self.note.get() {
+                Some(note) => {
+                    note.peer.set(peer);
+                    note.number
+                }
+                None => self.enter(peer),
+            }
+        }
+
+        /// Whether somebody waited before, and so the next wait is short.
+        #[inline]
+        pub(crate) fn is_entered(&self) -> bool {
+            self.note.get().is_some()
+        }
+
+        /// The first wait.
+        #[cold]
+        #[inline(never)]
+        fn enter(&self, peer: Peer) -> u64 {
             let entered = TABLE.try_with(|table| {
                 let mut table = table.borrow_mut();
                 let number = table.next;
@@ -85,7 +111,7 @@ mod imp {
                 let note = Rc::new(Note {
                     number,
                     made_at: self.made_at,
-                    peer: Cell::new(Peer::Nobody),
+                    peer: Cell::new(peer),
                 });
                 table.notes.insert(number, Rc::downgrade(&note));
                 note
@@ -140,6 +166,11 @@ mod imp {
         #[inline]
         pub(crate) fn number(&self) -> u64 {
             0
+        }
+
+        #[inline]
+        pub(crate) fn is_entered(&self) -> bool {
+            true
         }
 
         #[inline]

@@ -139,7 +139,22 @@ pub(crate) enum Wakeup {
 }
 
 impl Wakeup {
+    /// # Safety
+    /// `data` and `vtable` stood in a node's body, and will not be taken out of it again.
     #[inline]
+    unsafe fn from_parts(data: *const (), vtable: *const RawWakerVTable) -> Wakeup {
+        if !vtable.is_null() {
+            // SAFETY: the parts come from a clone that `arm_counted` put there, and go out once.
+            Wakeup::Waker(unsafe { Waker::new(data, &*vtable) })
+        } else if data.is_null() {
+            Wakeup::Nobody
+        } else {
+            // SAFETY: WAIT-1, a bare pointer's task is not finished, so the loop's reference keeps it.
+            Wakeup::Task(unsafe { TaskRef::from_ptr(data.cast()) })
+        }
+    }
+
+    #[inline(always)]
     pub(crate) fn wake(self) {
         match self {
             Wakeup::Task(task) => waker::wake_task(task),
@@ -373,15 +388,8 @@ impl Waiter {
             body.data.replace(ptr::null()),
             body.vtable.replace(ptr::null()),
         );
-        if data.is_null() && vtable.is_null() {
-            Wakeup::Nobody
-        } else if vtable.is_null() {
-            // SAFETY: WAIT-1, a bare pointer's task is not finished, so the loop's reference keeps it.
-            Wakeup::Task(unsafe { TaskRef::from_ptr(data.cast()) })
-        } else {
-            // SAFETY: the parts come from a clone that `arm_counted` put here, and go out once.
-            Wakeup::Waker(unsafe { Waker::new(data, &*vtable) })
-        }
+        // SAFETY: they are those of a body, which has forgotten them.
+        unsafe { Wakeup::from_parts(data, vtable) }
     }
 
     /// Whether it holds a waker, bare or cloned.
@@ -405,6 +413,24 @@ impl Waiter {
     pub(crate) fn woken(self: Pin<&Self>) -> Wakeup {
         self.is_woken.set(true);
         self.take_wakeup()
+    }
+
+    /// As [`Waiter::woken`], for a node that was taken off its queue: it stands in no list then and
+    /// holds no waker, so it is as good as new.
+    ///
+    /// # Safety
+    /// The body is written (WAIT-3).
+    #[inline(always)]
+    unsafe fn woken_from_queue(self: Pin<&Self>) -> Wakeup {
+        debug_assert!(!self.is_new());
+        self.is_woken.set(true);
+        // SAFETY: the caller's promise.
+        let body = unsafe { (*self.body.get()).assume_init_ref() };
+        // SAFETY: nobody reads the links of a new node (WAIT-3).
+        unsafe { Chain::leave(self) };
+        self.place.set(Place::New);
+        // SAFETY: the parts are those of a wakeup, and nobody reads the body of a new node again.
+        unsafe { Wakeup::from_parts(body.data.get(), body.vtable.get()) }
     }
 
     /// Waits no more: leaves its ring and its chain, and drops its waker. Not for a queue's node.

@@ -58,7 +58,7 @@ pub(crate) fn is_of(waker: &Waker, task: *const Header) -> bool {
 }
 
 /// Wakes `task`, on whichever thread this is.
-#[inline]
+#[inline(always)]
 pub(crate) fn wake_task(task: TaskRef) {
     if task.core().is_current() {
         wake_local(task);
@@ -67,7 +67,7 @@ pub(crate) fn wake_task(task: TaskRef) {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn wake_local(task: TaskRef) {
     let header = task.header();
     match header.state.transition_to_queued() {

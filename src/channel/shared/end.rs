@@ -44,8 +44,8 @@ impl<T> Shared<T> {
                 let _ = line.cancel(node);
                 return Poll::Ready(());
             }
-            self.set_peer_of_senders();
-            if line.poll_in(core, node, cx, self.tag.number()).is_ready() || is_set(self) {
+            let word = self.number_for_senders();
+            if line.poll_in(core, node, cx, word).is_ready() || is_set(self) {
                 let _ = line.cancel(node);
                 return Poll::Ready(());
             }

@@ -92,6 +92,25 @@ impl<T> Shared<T> {
             Some(Gift::End) => return Poll::Ready(None),
             None => {}
         }
+        if self.len() > 0 || self.capacity == 0 || self.is_closed() || !self.tag.is_entered() {
+            return self.poll_recv_slowly(core, node, cx);
+        }
+        self.note_receiver(core);
+        let word = self.number_for_receivers();
+        if self.receivers.enter(core, node, cx, word) {
+            return Poll::Pending;
+        }
+        self.wait_recv(core, node, cx)
+    }
+
+    /// There is an item, or no room for one by itself; or the end may have come, or nobody waited before.
+    #[inline(never)]
+    fn poll_recv_slowly(
+        &self,
+        core: Option<&Core>,
+        node: Pin<&WaitNode<Gift<T>>>,
+        cx: &Context<'_>,
+    ) -> Poll<Option<T>> {
         if self.len() > 0 || self.capacity == 0 && !self.senders.is_empty() {
             if !core.is_none_or(Core::spend) {
                 cx.waker().wake_by_ref();
@@ -104,9 +123,8 @@ impl<T> Shared<T> {
         if self.has_ended() {
             return Poll::Ready(None);
         }
-        let word = self.tag.number();
         self.note_receiver(core);
-        self.set_peer_of_receivers();
+        let word = self.number_for_receivers();
         if self.receivers.enter(core, node, cx, word) {
             if self.capacity == 0 {
                 self.settle();
@@ -118,6 +136,7 @@ impl<T> Shared<T> {
 
     /// The longer way into the line, for a waker that is not the running task's, or another one than before.
     #[cold]
+    #[inline(never)]
     fn wait_recv(
         &self,
         core: Option<&Core>,
@@ -139,8 +158,15 @@ impl<T> Shared<T> {
     }
 
     /// A receiver's future is dropped: what it was handed and did not fetch goes to the front of the line.
-    #[inline]
+    #[inline(always)]
     pub(in crate::channel) fn cancel_recv(&self, node: Pin<&WaitNode<Gift<T>>>) {
+        if !node.is_idle() {
+            self.cancel_wait_recv(node);
+        }
+    }
+
+    #[inline(never)]
+    fn cancel_wait_recv(&self, node: Pin<&WaitNode<Gift<T>>>) {
         if let Some(Gift::Item(number, item)) = self.receivers.cancel(node) {
             self.give_back(number, item);
         }

@@ -34,38 +34,63 @@ impl<T> Shared<T> {
         cx: &Context<'_>,
     ) -> Poll<Bid<T>> {
         Core::with_current(|core| {
-            if node.is_queued() {
-                return self.wait_send(core, node, cx);
+            if node.is_new() {
+                // The short way, of an item for which there is room.
+                match node.fetch() {
+                    Some(Bid::Item(item)) => {
+                        if !self.is_closed() && self.has_room() && core.is_none_or(Core::spend) {
+                            self.note_sender(core);
+                            self.put(item);
+                            return Poll::Ready(Bid::Sent);
+                        }
+                        node.put(Bid::Item(item));
+                    }
+                    Some(bid) => node.put(bid),
+                    None => {}
+                }
             }
-            let bid = node
-                .fetch()
-                .expect("a send is not polled again when it is done");
-            let is_open = !self.is_closed();
-            match bid {
-                Bid::Item(item) if !is_open => Poll::Ready(Bid::Closed(Some(item))),
-                Bid::Room if !is_open => Poll::Ready(Bid::Closed(None)),
-                Bid::Item(_) | Bid::Room if !self.has_room() => {
-                    node.put(bid);
-                    self.wait_send(core, node, cx)
-                }
-                Bid::Item(_) | Bid::Room if !core.is_none_or(Core::spend) => {
-                    node.put(bid);
-                    cx.waker().wake_by_ref();
-                    Poll::Pending
-                }
-                Bid::Item(item) => {
-                    self.note_sender(core);
-                    self.put(item);
-                    Poll::Ready(Bid::Sent)
-                }
-                Bid::Room => {
-                    self.note_sender(core);
-                    self.permits.set(self.permits.get() + 1);
-                    Poll::Ready(Bid::Granted)
-                }
-                answer => Poll::Ready(answer),
-            }
+            self.poll_send_slowly(core, node, cx)
         })
+    }
+
+    #[inline(never)]
+    fn poll_send_slowly(
+        &self,
+        core: Option<&Core>,
+        node: Pin<&WaitNode<Bid<T>>>,
+        cx: &Context<'_>,
+    ) -> Poll<Bid<T>> {
+        if node.is_queued() {
+            return self.wait_send(core, node, cx);
+        }
+        let bid = node
+            .fetch()
+            .expect("a send is not polled again when it is done");
+        let is_open = !self.is_closed();
+        match bid {
+            Bid::Item(item) if !is_open => Poll::Ready(Bid::Closed(Some(item))),
+            Bid::Room if !is_open => Poll::Ready(Bid::Closed(None)),
+            Bid::Item(_) | Bid::Room if !self.has_room() => {
+                node.put(bid);
+                self.wait_send(core, node, cx)
+            }
+            Bid::Item(_) | Bid::Room if !core.is_none_or(Core::spend) => {
+                node.put(bid);
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            Bid::Item(item) => {
+                self.note_sender(core);
+                self.put(item);
+                Poll::Ready(Bid::Sent)
+            }
+            Bid::Room => {
+                self.note_sender(core);
+                self.permits.set(self.permits.get() + 1);
+                Poll::Ready(Bid::Granted)
+            }
+            answer => Poll::Ready(answer),
+        }
     }
 
     #[inline(never)]
@@ -76,8 +101,7 @@ impl<T> Shared<T> {
         cx: &Context<'_>,
     ) -> Poll<Bid<T>> {
         self.note_sender(core);
-        let word = self.tag.number();
-        self.set_peer_of_senders();
+        let word = self.number_for_senders();
         if let Poll::Ready(answer) = self.senders.poll_bringing(core, node, cx, word) {
             return Poll::Ready(answer);
         }
@@ -94,8 +118,15 @@ impl<T> Shared<T> {
     }
 
     /// A sender's future is dropped. An item that still waited is dropped with it, a permit is given back.
-    #[inline]
+    #[inline(always)]
     pub(in crate::channel) fn cancel_send(&self, node: Pin<&WaitNode<Bid<T>>>) {
+        if !node.is_idle() {
+            self.cancel_wait_send(node);
+        }
+    }
+
+    #[inline(never)]
+    fn cancel_wait_send(&self, node: Pin<&WaitNode<Bid<T>>>) {
         match self.senders.cancel(node) {
             Some(Bid::Granted) => self.release_permit(),
             bid => drop(bid),

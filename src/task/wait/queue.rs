@@ -113,6 +113,19 @@ impl<T, R: Copy> WaitNode<T, R> {
         self.waiter.is_linked()
     }
 
+    /// Whether it stands nowhere and holds no waker: it never waited, or was served.
+    #[inline]
+    pub(crate) fn is_new(&self) -> bool {
+        self.waiter.is_new()
+    }
+
+    /// Whether there is nothing to cancel: it stands nowhere, holds no waker, and nothing lies in it.
+    #[inline]
+    pub(crate) fn is_idle(&self) -> bool {
+        // SAFETY: the node is not `Sync`, and nothing else runs while this reference exists.
+        self.is_new() && unsafe { &*self.slot.as_ptr() }.is_none()
+    }
+
     /// Puts `value` into the slot of a node that stands in no queue: for later, or for whoever serves it
     /// when it has queued by [`WaitQueue::poll_bringing`].
     #[inline]
@@ -302,18 +315,17 @@ impl<T, R: Copy> WaitQueue<T, R> {
     }
 
     /// Puts `value` into the slot of a node that was just taken out, and wakes it.
-    #[inline]
+    #[inline(always)]
     fn deliver(node: NonNull<WaitNode<T, R>>, value: T) {
         // SAFETY: WAIT-4, it was linked until now; user code runs only at the very end.
         let node = unsafe { Pin::new_unchecked(node.as_ref()) };
         node.slot.set(Some(value));
-        let wakeup = node.waiter().woken();
-        // It stands in no list and holds no waker: as good as new (WAIT-3).
-        node.waiter.place.set(Place::New);
-        wakeup.wake();
+        // SAFETY: WAIT-7, its body is written.
+        unsafe { node.waiter().woken_from_queue() }.wake();
     }
 
     /// Hands `value` to whoever waits longest and wakes it; gives it back if nobody waits.
+    #[inline(always)]
     pub(crate) fn give(&self, value: T) -> Result<(), T> {
         match self.pop() {
             Some(node) => {
