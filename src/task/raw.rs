@@ -99,7 +99,7 @@ pub(crate) struct TaskRef(NonNull<Header>);
 
 impl TaskRef {
     /// Queues a task that a transition has just marked for it: with its loop, or with its scope.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn schedule(self, core: &Core) {
         if self.header().marks.has(SCOPED) {
             self.schedule_child();

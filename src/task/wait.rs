@@ -283,21 +283,29 @@ impl Waiter {
         }
     }
 
-    /// Arms a node that waits nowhere for a queue, if `cx` is of the task that is being polled: then no
-    /// user code runs. `false`: nothing was done.
+    /// Begins to arm a node that waits nowhere, for a queue, if `cx` is of the task that is being polled:
+    /// then no user code runs, and the node is to be queued and to [join](Waiter::join_chain) that task's
+    /// chain at once. `None`: nothing was done.
     #[inline(always)]
-    fn arm_fresh(self: Pin<&Self>, cx: &Context<'_>, core: Option<&Core>, word: u64) -> bool {
+    fn arm_fresh(&self, cx: &Context<'_>, core: Option<&Core>, word: u64) -> Option<TaskRef> {
         if !self.is_new() {
-            return false;
+            return None;
         }
-        let Some(task) = core.and_then(|core| core.current_task_of(cx.waker())) else {
-            return false;
-        };
+        let task = core?.current_task_of(cx.waker())?;
         self.write_body(task.as_ptr().cast(), word, Place::Queue);
-        self.is_woken.set(false);
-        task.waits().push_front(self);
+        Some(task)
+    }
+
+    /// The rest of [`Waiter::arm_fresh`].
+    ///
+    /// # Safety
+    /// `arm_fresh` gave this task for this node just now.
+    #[inline(always)]
+    unsafe fn join_chain(self: Pin<&Self>, task: TaskRef, core: Option<&Core>) {
+        debug_assert!(!self.body().chain.is_linked());
+        // SAFETY: the caller's promise: the links were written just now, and stand in no chain.
+        unsafe { task.waits().push_front_new(self) };
         self.note_epoch(core);
-        true
     }
 
     /// WAIT-1: the bare pointer goes in together with the place on the task's own chain.
@@ -423,7 +431,6 @@ impl Waiter {
     #[inline(always)]
     unsafe fn woken_from_queue(self: Pin<&Self>) -> Wakeup {
         debug_assert!(!self.is_new());
-        self.is_woken.set(true);
         // SAFETY: the caller's promise.
         let body = unsafe { (*self.body.get()).assume_init_ref() };
         // SAFETY: nobody reads the links of a new node (WAIT-3).

@@ -30,7 +30,7 @@
 #![expect(unsafe_code, reason = "reaches nodes through a queue")]
 
 use std::marker::PhantomPinned;
-use std::mem::offset_of;
+use std::mem::{ManuallyDrop, offset_of};
 use std::panic::Location;
 use std::pin::{Pin, pin};
 use std::ptr::{self, NonNull};
@@ -43,7 +43,8 @@ use crate::shim::Cell;
 /// A waiter with a typed slot for what is handed to it, and what it asks for.
 #[repr(C)]
 pub(crate) struct WaitNode<T, R: Copy = ()> {
-    waiter: Waiter,
+    /// Dropped by the node's own drop, which is short where it waits for nothing.
+    waiter: ManuallyDrop<Waiter>,
     slot: Cell<Option<T>>,
     request: Cell<R>,
     _pinned: PhantomPinned,
@@ -70,7 +71,7 @@ impl<T, R: Copy> WaitNode<T, R> {
         request: R,
     ) -> WaitNode<T, R> {
         WaitNode {
-            waiter: Waiter::new(kind, location),
+            waiter: ManuallyDrop::new(Waiter::new(kind, location)),
             slot: Cell::new(None),
             request: Cell::new(request),
             _pinned: PhantomPinned,
@@ -98,7 +99,7 @@ impl<T, R: Copy> WaitNode<T, R> {
     #[inline]
     fn waiter(self: Pin<&Self>) -> Pin<&Waiter> {
         // SAFETY: structural pinning: the waiter is never moved out, and has no other pinned view.
-        unsafe { self.map_unchecked(|node| &node.waiter) }
+        unsafe { self.map_unchecked(|node| &*node.waiter) }
     }
 
     /// On whose behalf it waits, from now on.
@@ -133,6 +134,26 @@ impl<T, R: Copy> WaitNode<T, R> {
         debug_assert!(!self.is_queued());
         self.slot.set(Some(value));
     }
+}
+
+impl<T, R: Copy> Drop for WaitNode<T, R> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        // A new waiter has nothing to drop.
+        if !self.is_new() {
+            // SAFETY: dropped here alone, once, for `ManuallyDrop` keeps the glue from doing it again.
+            unsafe { drop_waiter(&mut self.waiter) };
+        }
+    }
+}
+
+/// # Safety
+/// The waiter is not used again.
+#[cold]
+#[inline(never)]
+unsafe fn drop_waiter(waiter: &mut ManuallyDrop<Waiter>) {
+    // SAFETY: the caller's promise.
+    unsafe { ManuallyDrop::drop(waiter) };
 }
 
 /// Who waits for a primitive, in order.
@@ -244,12 +265,14 @@ impl<T, R: Copy> WaitQueue<T, R> {
         cx: &Context<'_>,
         word: u64,
     ) -> bool {
-        let is_armed = node.waiter().arm_fresh(cx, core, word);
-        if is_armed {
-            node.slot.set(None);
-            self.0.push_back(node);
-        }
-        is_armed
+        let Some(task) = node.waiter.arm_fresh(cx, core, word) else {
+            return false;
+        };
+        self.0.push_back(node);
+        // SAFETY: `arm_fresh` gave it just now, and a queue does not touch the chain.
+        unsafe { node.waiter().join_chain(task, core) };
+        node.slot.set(None);
+        true
     }
 
     /// As [`WaitQueue::poll_in`], for a node that brings something: what was [put](WaitNode::put) into its
