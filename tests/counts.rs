@@ -393,7 +393,9 @@ fn hz_h11_a_wait_for_a_primitive_allocates_nothing_after_its_first() {
         wait_in_lines(&shared, &mut tasks).await;
         let counts = Counts::start();
         wait_in_lines(&shared, &mut tasks).await;
-        assert_eq!(counts.allocations(), 0);
+        // Those of the tasks, where their blocks are not recycled.
+        let blocks = if cfg!(mainspring_malloc) { 100 } else { 0 };
+        assert_eq!(counts.allocations(), blocks);
         assert_eq!(*shared.mutex.lock().await, 200);
     })
     .unwrap();
