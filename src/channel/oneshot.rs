@@ -28,6 +28,8 @@ use crate::pin::{pinned, pinned_in_drop};
 use crate::task::core::Core;
 use crate::task::wait::{Kind, WaitNode, WaitQueue};
 
+/// A sender on any thread and a receiver on this one's loop, and the other way round: see [`super::thread`].
+pub use super::thread::{oneshot as thread, oneshot_to_thread as to_thread};
 pub use super::{RecvError, SendError, TryRecvError};
 
 /// A sender and a receiver of one value.
