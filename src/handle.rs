@@ -235,7 +235,7 @@ impl Handle {
         if self.is_closed() {
             return Err(Closed(work));
         }
-        let slot = Arc::new(Slot::new(self.core.id(), location));
+        let slot = Arc::new(Slot::new(location));
         let sender = Sender(Arc::clone(&slot));
         let job = self
             .pool
@@ -258,7 +258,7 @@ impl Handle {
         F: Future + 'static,
         F::Output: Send + 'static,
     {
-        let slot = Arc::new(Slot::new(self.core.id(), location));
+        let slot = Arc::new(Slot::new(location));
         let sender = Sender(Arc::clone(&slot));
         let task = async move {
             let result = sender.run(make).await;
@@ -305,7 +305,6 @@ impl<F> std::error::Error for Closed<F> {}
 struct Slot<T> {
     inner: Mutex<SlotInner<T>>,
     filled: Condvar,
-    loop_id: u64,
     /// The line that sent the work.
     location: &'static Location<'static>,
 }
@@ -336,7 +335,7 @@ impl Worker {
 }
 
 impl<T> Slot<T> {
-    fn new(loop_id: u64, location: &'static Location<'static>) -> Slot<T> {
+    fn new(location: &'static Location<'static>) -> Slot<T> {
         Slot {
             inner: Mutex::new(SlotInner {
                 result: None,
@@ -346,7 +345,6 @@ impl<T> Slot<T> {
                 worker: None,
             }),
             filled: Condvar::new(),
-            loop_id,
             location,
         }
     }
@@ -440,15 +438,10 @@ impl<T> RemoteJoin<T> {
     /// On a thread of the loop's own pool a job that still waits for a thread is run here and now.
     ///
     /// # Panics
-    /// On the thread that runs the loop, which would wait for itself.
+    /// On a thread on which a loop runs, this one or another: it would stand still meanwhile.
     #[track_caller]
     pub fn join(self) -> Result<T, JoinError> {
-        let is_own_loop =
-            Core::with_current(|core| core.is_some_and(|core| core.id() == self.0.loop_id));
-        assert!(
-            !is_own_loop,
-            "RemoteJoin::join would block the loop that has to do the work"
-        );
+        refuse_in_loop("RemoteJoin::join");
         let mut inner = self.0.lock();
         if let Some(Worker::Job(job)) = inner.worker.clone() {
             drop(inner);

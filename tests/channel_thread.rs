@@ -789,6 +789,22 @@ fn hz_h09_a_oneshot_wakes_the_latest_of_its_waiters() {
 }
 
 #[test]
+fn p40_the_joins_of_remote_work_refuse_on_the_thread_of_any_loop() {
+    let (own, other) = (Runtime::new().unwrap(), Runtime::new().unwrap());
+    for handle in [own.handle(), other.handle()] {
+        own.block_on(async {
+            let work = handle.spawn(async {}).unwrap();
+            let refused = catch_unwind(AssertUnwindSafe(|| drop(work.join())));
+            assert!(panic_text(refused).starts_with("RemoteJoin::join would block"));
+            let mut work = handle.spawn(async {}).unwrap();
+            let refused = catch_unwind(AssertUnwindSafe(|| drop(work.join_timeout(LOST))));
+            assert!(panic_text(refused).starts_with("RemoteJoin::join_timeout would block"));
+        })
+        .unwrap();
+    }
+}
+
+#[test]
 fn p40_a_thread_calls_and_runs_on_a_loop_and_gets_the_payload_back_when_that_is_gone() {
     let runtime = Runtime::new().unwrap();
     let handle = runtime.handle();
