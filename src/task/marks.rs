@@ -9,7 +9,6 @@
 //!
 //! *Cost.* The cause is a load and a store per wake.
 
-#![allow(dead_code, reason = "its users land next")]
 
 use std::fmt;
 

@@ -270,6 +270,56 @@ fn a_channel_from_another_thread() {
 }
 
 #[test]
+fn room_in_a_channel_to_another_thread() {
+    sim::run(1, async {
+        let (sender, receiver) = made!(thread::bounded_to_thread::<u8>(1));
+        sender.try_send(1).unwrap();
+        let future = async move {
+            let _ = here!(sender.send(2)).await;
+        };
+        let task = waiting(future).await;
+        assert_row(&task, "room in channel");
+        drop(receiver);
+    });
+}
+
+// A oneshot is known by the line that made it: a number for each would cost more than the message.
+#[test]
+fn the_value_of_a_oneshot() {
+    sim::run(1, async {
+        let (sender, receiver) = here!(channel::oneshot::<u8>());
+        let future = async move {
+            let _ = receiver.await;
+        };
+        let task = waiting(future).await;
+        assert_row(&task, "the value of oneshot");
+        drop(sender);
+        let (sender, receiver) = made!(channel::oneshot::<u8>());
+        let future = async move { here!(sender.closed()).await };
+        let task = waiting(future).await;
+        assert_row(&task, "the end of");
+        drop(receiver);
+    });
+}
+
+#[test]
+fn a_message_to_all_and_a_new_value() {
+    sim::run(1, async {
+        let (sender, mut receiver) = made!(channel::broadcast::<u8>(1));
+        let future = async move {
+            let _ = here!(receiver.recv()).await;
+        };
+        let _task = assert_resource(future, "a message of broadcast").await;
+        let (value, mut watched) = made!(channel::watch(1));
+        let future = async move {
+            let _ = here!(watched.changed()).await;
+        };
+        let _task = assert_resource(future, "a new value of watch").await;
+        drop((sender, value));
+    });
+}
+
+#[test]
 fn a_token_to_be_cancelled() {
     sim::run(1, async {
         let token = made!(CancelToken::new());

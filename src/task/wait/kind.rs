@@ -12,7 +12,6 @@ const JOBS: [&str; 3] = [
 ];
 
 /// What a node waits for; with its word (a descriptor, a deadline, an address) the whole reason.
-#[allow(dead_code, reason = "its users land next")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// A span of time that begins at the next turn; the word is its length in nanoseconds. The most
