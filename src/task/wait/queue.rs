@@ -123,8 +123,23 @@ impl<T, R: Copy> WaitNode<T, R> {
     /// Whether there is nothing to cancel: it stands nowhere, holds no waker, and nothing lies in it.
     #[inline]
     pub(crate) fn is_idle(&self) -> bool {
+        self.is_new() && self.is_empty()
+    }
+
+    #[cfg(not(mainspring_loom))]
+    #[inline]
+    fn is_empty(&self) -> bool {
         // SAFETY: the node is not `Sync`, and nothing else runs while this reference exists.
-        self.is_new() && unsafe { &*self.slot.as_ptr() }.is_none()
+        unsafe { &*self.slot.as_ptr() }.is_none()
+    }
+
+    /// loom's cell gives no pointer.
+    #[cfg(mainspring_loom)]
+    fn is_empty(&self) -> bool {
+        let value = self.slot.take();
+        let is_empty = value.is_none();
+        self.slot.set(value);
+        is_empty
     }
 
     /// Puts `value` into the slot of a node that stands in no queue: for later, or for whoever serves it
