@@ -179,7 +179,7 @@ impl EventLoop {
             turns: meter.turns.get(),
             polls: meter.polls.get() + u64::from(core.polls.get()),
             tasks_spawned: core.spawned(),
-            tasks_finished: core.finished.get(),
+            tasks_finished: core.spawned() - core.task_count() as u64,
             events: meter.events.get(),
             events_waiting: meter.events_waiting.get(),
             sleeps: meter.sleeps.get(),

@@ -59,7 +59,7 @@ use super::block;
 use super::core::{Core, SPAWNS};
 use super::failure::{self, Escaped, Payload};
 use super::join::JoinHandle;
-use super::marks::{FOREIGN, SCOPED};
+use super::marks::{SCOPED, UNPOOLED};
 use super::queue::ReadyQueue;
 use super::raw::{Header, Origin, TaskRef};
 use super::record::SpawnMeta;
@@ -192,7 +192,7 @@ impl Children {
         } else {
             // The loop may be gone, and its half of the count with it.
             core.acquire_shared();
-            (block::allocate(layout), SCOPED | FOREIGN)
+            (block::allocate(layout), SCOPED | UNPOOLED)
         };
         let child = Child {
             children: std::ptr::from_ref(self),

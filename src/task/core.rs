@@ -119,8 +119,6 @@ pub(crate) struct Core {
     id_range_end: Cell<u64>,
     /// How many ranges of ids were fetched.
     id_ranges: Cell<u64>,
-    /// How many tasks are done.
-    pub(crate) finished: Cell<u64>,
     /// How many entries the inbox had.
     pub(crate) collected: Cell<u64>,
     /// What is out of the ordinary: the bits above, nearly always none.
@@ -172,7 +170,6 @@ impl Core {
             next_id: Cell::new(0),
             id_range_end: Cell::new(0),
             id_ranges: Cell::new(0),
-            finished: Cell::new(0),
             collected: Cell::new(0),
             watch: Cell::new(0),
             hooks: RefCell::new(None),
@@ -489,6 +486,11 @@ impl Core {
     pub(super) fn counted_tasks(&self) -> impl Iterator<Item = TaskRef> + '_ {
         self.tasks()
             .filter(|task| !task.header().marks.has(BACKGROUND))
+    }
+
+    /// How many tasks are unfinished. O(n).
+    pub(crate) fn task_count(&self) -> usize {
+        self.tasks().count()
     }
 
     /// The unfinished tasks. No user code runs while the walk is used, so none of them goes.

@@ -41,6 +41,10 @@ impl Rare {
         locals
     }
 
+    pub(crate) fn set_name(&self, name: Box<str>) {
+        self.name.replace(Some(name));
+    }
+
     /// The place of the values.
     pub(crate) fn place_of_locals(&self) -> &Cell<Option<Locals>> {
         &self.locals
@@ -80,18 +84,14 @@ impl Extra {
         self.0.get().map(|rare| &**rare)
     }
 
-    /// What is there, made on the way if nothing was.
-    pub(crate) fn rare(&self) -> &Rare {
+    /// What is there, made on the way if nothing was; its block must know ([`super::raw::TaskRef::rare`]).
+    pub(super) fn rare(&self) -> &Rare {
         self.0.get_or_init(Box::default)
     }
 
     pub(crate) fn name(&self) -> Option<String> {
         let name = self.get()?.name.borrow();
         name.as_deref().map(str::to_owned)
-    }
-
-    pub(crate) fn set_name(&self, name: Box<str>) {
-        self.rare().name.replace(Some(name));
     }
 
     /// The values leave a task that ends.

@@ -187,8 +187,7 @@ pub fn set_name(name: impl Into<String>) {
     let name = name.into().into_boxed_str();
     let is_in_task = Core::with_current(|core| {
         let task = core.and_then(Core::current_task);
-        task.map(|task| task.header().extra.set_name(name))
-            .is_some()
+        task.map(|task| task.rare().set_name(name)).is_some()
     });
     assert!(
         is_in_task,

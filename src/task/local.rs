@@ -124,7 +124,7 @@ fn put(locals: Option<Locals>) -> Option<Locals> {
         let task = core?.current_task()?;
         let new = locals.take()?;
         task.attend_end();
-        Some(task.header().extra.rare().place_of_locals().replace(new))
+        Some(task.rare().place_of_locals().replace(new))
     });
     match (earlier, locals) {
         (Some(earlier), _) => earlier,

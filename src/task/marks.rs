@@ -9,7 +9,6 @@
 //!
 //! *Cost.* The cause is a load and a store per wake.
 
-
 use std::fmt;
 
 use crate::shim::Cell;
@@ -20,8 +19,10 @@ pub(crate) const SCOPED: u8 = 1;
 pub(crate) const BACKGROUND: u8 = 2;
 /// There is more to do at its end than to drop the future: it has values, or a hook is told.
 pub(crate) const ATTENDED: u8 = 8;
-/// Made on whatever thread: its block is an allocation of its own, whatever its size.
-pub(crate) const FOREIGN: u8 = 16;
+/// Its block is an allocation of its own: it was made on whatever thread, or is large.
+pub(crate) const UNPOOLED: u8 = 16;
+/// Its extra word is filled: something is to be freed with its block.
+pub(crate) const OWNING: u8 = 64;
 /// It was said of it that nothing can wake it any more.
 pub(crate) const REPORTED_LOST: u8 = 32;
 
@@ -90,10 +91,10 @@ mod tests {
 
     #[test]
     fn flags_do_not_touch_each_other() {
-        let marks = Marks::new(FOREIGN);
+        let marks = Marks::new(UNPOOLED);
         marks.set(SCOPED | ATTENDED);
         assert!(marks.has(SCOPED) && marks.has(ATTENDED) && !marks.has(BACKGROUND));
         marks.clear(SCOPED | ATTENDED);
-        assert!(!marks.has(SCOPED | ATTENDED) && marks.has(FOREIGN));
+        assert!(!marks.has(SCOPED | ATTENDED) && marks.has(UNPOOLED));
     }
 }

@@ -51,7 +51,7 @@ use super::core::{BUDGET, Core};
 use super::count::{BiasedCount, OnRelease};
 use super::extra::Extra;
 use super::failure::{self, Escaped, Payload};
-use super::marks::{ATTENDED, Cause, FOREIGN, Marks, SCOPED};
+use super::marks::{ATTENDED, Cause, Marks, OWNING, SCOPED, UNPOOLED};
 use super::record::Record;
 use super::stage::{Polled, Vtable};
 use super::state::{AfterPoll, Ending, OnDone, OnRun, Remote, State};
@@ -279,7 +279,6 @@ impl TaskRef {
     fn finish(self, core: &Core, ending: Ending) {
         let header = self.header();
         let on_done = header.state.transition_to_done(ending);
-        core.finished.set(core.finished.get().wrapping_add(1));
         // SAFETY: RAW-4, headers don't move.
         Ring::unlink(unsafe { Pin::new_unchecked(header) });
         // From here on this task is not current, so no node can link itself to it again ...
@@ -358,13 +357,12 @@ impl TaskRef {
     #[inline]
     fn free(self) {
         let (header, core) = (self.header(), self.core());
-        let class = self.class();
-        let is_plain = class != SizeClass::NONE && !header.extra.is_some();
-        if !is_plain || !core.is_current() {
+        if header.marks.has(UNPOOLED | OWNING) || !core.is_current() {
             return self.free_specially();
         }
-        // SAFETY: on the loop's thread; nobody else refers to the block, whose extra owns nothing.
-        unsafe { core.free.put(self.0.cast(), class) };
+        // SAFETY: on the loop's thread; nobody else refers to the block, whose extra owns nothing, and which
+        // came from a list.
+        unsafe { core.free.put(self.0.cast(), header.vtable.class) };
         // The block's share of the core. The event loop's own share still keeps it (CORE-1).
         core.release_local();
     }
@@ -373,7 +371,7 @@ impl TaskRef {
     #[inline]
     fn class(self) -> SizeClass {
         let header = self.header();
-        if header.marks.has(FOREIGN) {
+        if header.marks.has(UNPOOLED) {
             return SizeClass::NONE;
         }
         header.vtable.class

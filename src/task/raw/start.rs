@@ -22,12 +22,12 @@ use std::sync::atomic::AtomicU32;
 use super::{Header, TaskRef};
 use crate::list::{Chain, Links};
 use crate::shim::{AtomicPtr, Cell};
-use crate::task::block;
+use crate::task::block::{self, SizeClass};
 use crate::task::core::{CLOSING, Core, POLLS, SPAWNS};
 use crate::task::count::BiasedCount;
-use crate::task::extra::Extra;
+use crate::task::extra::{Extra, Rare};
 use crate::task::local::Locals;
-use crate::task::marks::{ATTENDED, BACKGROUND, Cause, FOREIGN, Marks};
+use crate::task::marks::{ATTENDED, BACKGROUND, Cause, Marks, OWNING, UNPOOLED};
 use crate::task::record::{Record, SpawnMeta};
 use crate::task::stage::{Block, VtableOf};
 use crate::task::state::{OnWake, Remote, State};
@@ -179,9 +179,17 @@ impl TaskRef {
         meta: SpawnMeta,
         origin: Origin,
     ) -> TaskRef {
+        // Constant for each type of task.
+        let is_large = VtableOf::<F>::VTABLE.class == SizeClass::NONE;
+        let unpooled = if is_large { UNPOOLED } else { 0 };
         let (state, remote, references, marks) = match origin {
-            Origin::Local => (State::new_queued(), Remote::new(), 2, 0),
-            Origin::Foreign => (State::new_foreign(), Remote::new_notified(), 1, FOREIGN),
+            Origin::Local => (State::new_queued(), Remote::new(), 2, unpooled),
+            Origin::Foreign => (State::new_foreign(), Remote::new_notified(), 1, UNPOOLED),
+        };
+        let marks = if meta.extra.is_some() {
+            marks | OWNING
+        } else {
+            marks
         };
         let header = Header {
             vtable: &VtableOf::<F>::VTABLE,
@@ -240,8 +248,14 @@ impl TaskRef {
             (Some(locals), None) | (None, Some(locals)) => locals,
             (None, None) => return,
         };
-        extra.rare().place_of_locals().set(Some(locals));
+        self.rare().place_of_locals().set(Some(locals));
         self.attend_end();
+    }
+
+    /// What few tasks have; made on the way if nothing was.
+    pub(in crate::task) fn rare<'a>(self) -> &'a Rare {
+        self.header().marks.set(OWNING);
+        self.header().extra.rare()
     }
 
     /// Its end has more to it than the drop of the future.
