@@ -354,6 +354,26 @@ impl<T> Slot<T> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The task that works for it says how it is woken. `false`: it was aborted.
+    fn keep_task(&self, task: &Waker) -> bool {
+        let mut inner = self.lock();
+        if inner.is_aborted {
+            return false;
+        }
+        if !inner.worker.as_ref().is_some_and(|worker| worker.is(task)) {
+            inner.worker = Some(Worker::Task(task.clone()));
+        }
+        true
+    }
+
+    /// The job of the pool that works for it, if it is one and has not ended.
+    fn job(&self) -> Option<Arc<SentJob>> {
+        match &self.lock().worker {
+            Some(Worker::Job(job)) => Some(Arc::clone(job)),
+            Some(Worker::Task(_)) | None => None,
+        }
+    }
+
     /// The first result counts.
     fn put(&self, result: Result<T, JoinError>) {
         let mut inner = self.lock();
@@ -396,14 +416,9 @@ impl<T> Sender<T> {
         let made = catch_unwind(AssertUnwindSafe(make)).map_err(JoinError::panicked)?;
         let mut future = pin!(made);
         poll_fn(|cx| {
-            let mut inner = self.0.lock();
-            if inner.is_aborted {
+            if !self.0.keep_task(cx.waker()) {
                 return Poll::Ready(Err(JoinError::aborted()));
             }
-            if !inner.worker.as_ref().is_some_and(|w| w.is(cx.waker())) {
-                inner.worker = Some(Worker::Task(cx.waker().clone()));
-            }
-            drop(inner);
             match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
                 Ok(poll) => poll.map(Ok),
                 Err(payload) => Poll::Ready(Err(JoinError::panicked(payload))),
@@ -442,12 +457,10 @@ impl<T> RemoteJoin<T> {
     #[track_caller]
     pub fn join(self) -> Result<T, JoinError> {
         refuse_in_loop("RemoteJoin::join");
-        let mut inner = self.0.lock();
-        if let Some(Worker::Job(job)) = inner.worker.clone() {
-            drop(inner);
+        if let Some(job) = self.0.job() {
             job.run_in_place();
-            inner = self.0.lock();
         }
+        let mut inner = self.0.lock();
         loop {
             if let Some(result) = inner.result.take() {
                 return result;
