@@ -38,6 +38,10 @@ pub enum Call {
     Recv,
     /// `send`, `sendto`.
     Send,
+    /// `recvmsg`.
+    RecvMsg,
+    /// `sendmsg` with control messages: descriptors, say.
+    SendMsg,
     /// `read`.
     Read,
     /// `write`.

@@ -68,7 +68,9 @@ pub fn tcp_socket(addr: SocketAddr) -> io::Result<Fd> {
         SocketAddr::V4(_) => AddressFamily::INET,
         SocketAddr::V6(_) => AddressFamily::INET6,
     };
-    let fd = retry(Call::Socket, 0, |_| os::socket(family, Some(ipproto::TCP)))?;
+    let fd = retry(Call::Socket, 0, |_| {
+        os::socket(family, SocketType::STREAM, Some(ipproto::TCP))
+    })?;
     Ok(Fd::from(fd))
 }
 
@@ -304,12 +306,16 @@ mod os {
 
     const FLAGS: SocketFlags = SocketFlags::CLOEXEC.union(SocketFlags::NONBLOCK);
 
-    pub(super) fn socket(family: AddressFamily, protocol: Option<Protocol>) -> Result<OwnedFd> {
-        rustix::net::socket_with(family, SocketType::STREAM, FLAGS, protocol)
+    pub(super) fn socket(
+        family: AddressFamily,
+        kind: SocketType,
+        protocol: Option<Protocol>,
+    ) -> Result<OwnedFd> {
+        rustix::net::socket_with(family, kind, FLAGS, protocol)
     }
 
-    pub(super) fn unix_pair() -> Result<(OwnedFd, OwnedFd)> {
-        rustix::net::socketpair(AddressFamily::UNIX, SocketType::STREAM, FLAGS, None)
+    pub(super) fn unix_pair(kind: SocketType) -> Result<(OwnedFd, OwnedFd)> {
+        rustix::net::socketpair(AddressFamily::UNIX, kind, FLAGS, None)
     }
 
     pub(super) fn accept(listener: &Fd) -> Result<(OwnedFd, Option<SocketAddrAny>)> {
@@ -330,14 +336,17 @@ mod os {
 
     use super::{AddressFamily, Fd, OwnedFd, Protocol, SocketAddrAny, SocketType, sockopt};
 
-    pub(super) fn socket(family: AddressFamily, protocol: Option<Protocol>) -> Result<OwnedFd> {
-        finish(rustix::net::socket(family, SocketType::STREAM, protocol)?)
+    pub(super) fn socket(
+        family: AddressFamily,
+        kind: SocketType,
+        protocol: Option<Protocol>,
+    ) -> Result<OwnedFd> {
+        finish(rustix::net::socket(family, kind, protocol)?)
     }
 
-    pub(super) fn unix_pair() -> Result<(OwnedFd, OwnedFd)> {
+    pub(super) fn unix_pair(kind: SocketType) -> Result<(OwnedFd, OwnedFd)> {
         let none = SocketFlags::empty();
-        let (one, other) =
-            rustix::net::socketpair(AddressFamily::UNIX, SocketType::STREAM, none, None)?;
+        let (one, other) = rustix::net::socketpair(AddressFamily::UNIX, kind, none, None)?;
         Ok((finish(one)?, finish(other)?))
     }
 

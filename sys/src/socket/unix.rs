@@ -19,7 +19,7 @@ use std::os::unix::net::{SocketAddr, UnixStream};
 use std::path::Path;
 
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, SocketAddrUnix};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketType};
 
 use super::{Connecting, accept_any, connect_any, os, retry};
 use crate::fault::Call;
@@ -36,7 +36,9 @@ const PATH_LEN_MAX: usize = size_of::<libc::sockaddr_un>() - PATH_OFFSET - 1;
 /// # Errors
 /// EMFILE and ENFILE when there are no descriptors left.
 pub fn unix_socket() -> io::Result<Fd> {
-    let fd = retry(Call::Socket, 0, |_| os::socket(AddressFamily::UNIX, None))?;
+    let fd = retry(Call::Socket, 0, |_| {
+        os::socket(AddressFamily::UNIX, SocketType::STREAM, None)
+    })?;
     Ok(Fd::from(fd))
 }
 
@@ -45,7 +47,7 @@ pub fn unix_socket() -> io::Result<Fd> {
 /// # Errors
 /// EMFILE, ENFILE, ENOBUFS.
 pub fn unix_pair() -> io::Result<(Fd, Fd)> {
-    let (one, other) = retry(Call::Socket, 0, |_| os::unix_pair())?;
+    let (one, other) = retry(Call::Socket, 0, |_| os::unix_pair(SocketType::STREAM))?;
     Ok((Fd::from(one), Fd::from(other)))
 }
 
