@@ -39,6 +39,7 @@ use mainspring_sys::{Clock, Instant};
 use crate::pool::Pool;
 use crate::quiet::Quiet;
 use crate::reactor::Reactor;
+use crate::resolver::ResolverSlot;
 use crate::shim::bell;
 use crate::task::core::{
     FAILED, Owner, POLLS, POLLS_PER_CLOCK_LOOK, POLLS_PER_TURN, TICKS, TIMED, WAITS,
@@ -113,6 +114,7 @@ pub(crate) struct EventLoop {
     core: Owner,
     reactor: Rc<Reactor>,
     pool: Rc<Pool>,
+    pub(crate) resolver: ResolverSlot,
     timers: Timers,
     clock: Clock,
     /// What the clock showed when the loop, or somebody for whom it is good enough, looked in this turn.
@@ -165,6 +167,7 @@ impl EventLoop {
             core,
             reactor: Rc::new(reactor),
             pool,
+            resolver: ResolverSlot::default(),
             timers,
             clock,
             cached_now: Cell::new(None),
@@ -582,6 +585,7 @@ impl EventLoop {
     /// Says whether no thread of the pool was left behind. Idempotent.
     pub(crate) fn close(&self) -> bool {
         self.core.close();
+        self.resolver.clear();
         let has_pool_ended = self.pool.close();
         self.timers.close(&self.core.timers);
         self.reactor.close();

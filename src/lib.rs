@@ -26,7 +26,7 @@
 //! |---|---|
 //! | L1 structures | `list` (intrusive), `wheel` (timers), `slab` (generational) |
 //! | L2 tasks | `task`: block, state, waker, queues, wait nodes, join |
-//! | L3 drivers | `reactor` (sources), `timers`, `pool` (threads that may block) |
+//! | L3 drivers | `reactor` (sources), `timers`, `pool` (threads that may block), `resolver` (who is asked for names) |
 //! | L4 the loop | `event_loop` (the tick), `context` (which loop is entered) |
 //! | L5 for users | [`Runtime`], [`Handle`], [`spawn()`], [`spawn_blocking()`], [`time`], [`sync`], [`io`], [`stream`], [`codec`], [`net`], [`channel`] |
 //!
@@ -51,6 +51,7 @@ mod pin;
 mod pool;
 mod quiet;
 mod reactor;
+mod resolver;
 mod runtime;
 mod scope;
 mod shim;

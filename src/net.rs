@@ -7,6 +7,7 @@
 mod accept;
 mod close;
 mod connect;
+mod name;
 mod pooled;
 mod socket;
 mod split;
@@ -17,8 +18,11 @@ mod tests;
 mod transfer;
 mod unix;
 
+pub use crate::resolver::{AddrName, Resolver, Resolving};
 pub use accept::{Accept, Incoming, Listener};
 pub use close::{CloseEnd, CloseGracefully};
+pub use mainspring_sys::resolve::{ResolveError, ResolveErrorKind};
+pub use name::{Lookup, LookupAddr, lookup, lookup_addr};
 pub use pooled::ReadPooled;
 pub use split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, StreamSocket, WriteHalf};
 pub use tcp::{Connect, TcpListener, TcpStream};

@@ -32,6 +32,7 @@ use crate::handle::Handle;
 use crate::inspect::{self, Metrics, Snapshot, Why};
 use crate::pool::{self, BlockingStatistics, Class, Pool};
 use crate::reactor::Reactor;
+use crate::resolver::Resolver;
 use crate::task::core::{Owner, POLLS_PER_TURN};
 use crate::task::hooks::Hooks;
 use crate::task::info::TaskInfo;
@@ -90,6 +91,7 @@ pub struct Builder {
     reports_unfinished: bool,
     hooks: Hooks,
     tick_hooks: Vec<TickHook>,
+    resolver: Option<Rc<dyn Resolver>>,
     #[cfg(feature = "sim")]
     selector: Option<Selector>,
 }
@@ -118,6 +120,7 @@ impl Builder {
             reports_unfinished: debug::is_on(),
             hooks: Hooks::default(),
             tick_hooks: Vec::new(),
+            resolver: None,
             #[cfg(feature = "sim")]
             selector: None,
         }
@@ -232,6 +235,13 @@ impl Builder {
         self
     }
 
+    /// Who is asked for names, by [`lookup`](crate::net::lookup) and whoever connects to a name. Without this
+    /// the system is asked, on a thread of the pool. [`Runtime::set_resolver`] changes it later.
+    pub fn resolver(mut self, resolver: impl Resolver + 'static) -> Builder {
+        self.resolver = Some(Rc::new(resolver));
+        self
+    }
+
     /// Where the loop's random numbers begin, by which [`select!`](crate::select) is fair. It is 0 unless it is
     /// said, so that one program makes the same choices each time it runs.
     pub fn seed(mut self, seed: u64) -> Builder {
@@ -323,6 +333,7 @@ impl Builder {
         core.set_seed(self.seed);
         let pool = Pool::new(self.pool);
         let event_loop = EventLoop::new(core, reactor, pool, self.clock, settings);
+        event_loop.resolver.set(self.resolver);
         event_loop.timing.slow_poll.set(self.slow_poll);
         if self.is_debug {
             event_loop.set_debug();
@@ -654,6 +665,12 @@ impl Runtime {
         let rest = deadline - event_loop.clock().now();
         event_loop.pool().set_shutdown_timeout(rest);
         Ok(event_loop.close() && have_tasks_ended)
+    }
+
+    /// Asks `resolver` for names from now on, as [`Builder::resolver`] does; `None` is the system. Look-ups
+    /// that are under way are not touched.
+    pub fn set_resolver(&self, resolver: Option<Rc<dyn Resolver>>) {
+        self.event_loop.resolver.set(resolver);
     }
 
     /// How the pool of blocking threads stands.

@@ -59,6 +59,8 @@ mod ends;
 mod io;
 #[path = "cancel/join.rs"]
 mod join;
+#[path = "cancel/name.rs"]
+mod name;
 #[path = "cancel/net.rs"]
 mod net;
 #[path = "cancel/pool.rs"]

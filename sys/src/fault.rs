@@ -52,11 +52,14 @@ pub enum Call {
     SocketOption,
     /// A thread of the pool, which `clone` makes.
     ThreadStart,
+    /// `getaddrinfo`, `getnameinfo`, `if_nametoindex`. For the first two an errno stands for a code, EAI_AGAIN
+    /// for example; EAI_SYSTEM comes with EMFILE. With at most 0 bytes the list is empty.
+    Resolve,
 }
 
 /// How many kinds of call there are.
 #[cfg(feature = "sim")]
-const CALL_COUNT: usize = Call::ThreadStart as usize + 1;
+const CALL_COUNT: usize = Call::Resolve as usize + 1;
 
 /// What happens instead of a call, or to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

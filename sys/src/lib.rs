@@ -5,8 +5,8 @@
 //!
 //! *Map.* [`event`] is the vocabulary and [`backend`] the contract of a selector; [`selector`] picks
 //! the target's own backend; [`notify`] wakes a waiting selector; [`clock`] reads the time; [`fd`]
-//! owns a descriptor; [`socket`] makes and drives sockets; [`thread`] starts a thread; [`fault`] makes any of it fail on
-//! demand.
+//! owns a descriptor; [`socket`] makes and drives sockets; [`resolve`] looks names up; [`thread`] starts
+//! a thread; [`fault`] makes any of it fail on demand.
 
 pub mod backend;
 pub mod clock;
@@ -15,6 +15,7 @@ pub mod fault;
 pub mod fd;
 mod kqueue;
 pub mod notify;
+pub mod resolve;
 pub mod selector;
 pub mod socket;
 pub mod thread;

@@ -28,7 +28,7 @@ pub(crate) const SRC: Layers = Layers {
         &["list", "slab", "wheel", "histogram"],
         &["task::state", "task::count", "task::block"],
         &["task"],
-        &["reactor", "timers", "pool", "quiet"],
+        &["reactor", "timers", "pool", "quiet", "resolver"],
         &["event_loop", "context"],
         &[
             "runtime", "handle", "spawn", "callback", "blocking", "time", "cancel", "scope",
