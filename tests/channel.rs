@@ -5,6 +5,8 @@ mod rig;
 
 #[path = "channel/all.rs"]
 mod all;
+#[path = "channel/ghosts.rs"]
+mod ghosts;
 #[path = "channel/hazards.rs"]
 mod hazards;
 #[path = "channel/model.rs"]

@@ -1,4 +1,7 @@
 //! `Line`: who waits at one end of a channel, counted.
+//!
+//! *Ghosts.* Here they are counted until they are taken out, which [`Line::give`] and [`Line::skip_ghosts`] do:
+//! what is handed over is not to be lost with a future that nobody will poll again.
 
 use std::cell::Cell;
 use std::pin::Pin;
@@ -89,14 +92,15 @@ impl<T> Line<T> {
         polled
     }
 
-    /// [`WaitQueue::give`].
+    /// [`WaitQueue::give_awake`].
     #[inline(always)]
     pub(super) fn give(&self, value: T) -> Result<(), T> {
-        if self.queue.is_empty() {
-            return Err(value);
-        }
-        self.one_less();
-        self.queue.give(value)
+        self.queue.give_awake(value, || self.one_less())
+    }
+
+    /// [`WaitQueue::skip_ghosts`].
+    pub(super) fn skip_ghosts(&self, is_kept: impl Fn(&T) -> bool) {
+        self.queue.skip_ghosts(is_kept, || self.one_less());
     }
 
     /// [`WaitQueue::give_all`].

@@ -151,18 +151,34 @@ impl<T> Shared<T> {
     /// For how many more items there is room.
     #[inline]
     fn room(&self) -> usize {
-        let taken = self.permits.get();
         if self.capacity == 0 {
-            self.receivers.count().saturating_sub(self.len() + taken)
-        } else {
-            self.capacity.saturating_sub(self.len() + taken)
+            return self.room_at_rendezvous();
         }
+        let taken = self.permits.get();
+        self.capacity.saturating_sub(self.len() + taken)
+    }
+
+    /// The first of the receivers is no ghost: so there is room only if somebody would have the item.
+    #[inline(never)]
+    fn room_at_rendezvous(&self) -> usize {
+        self.receivers.skip_ghosts(|_| false);
+        let taken = self.permits.get();
+        self.receivers.count().saturating_sub(self.len() + taken)
     }
 
     /// Whether an item would be taken at once.
     #[inline]
     fn has_room(&self) -> bool {
         self.room() > 0 && self.senders.is_empty()
+    }
+
+    /// As [`Shared::has_room`], at a look: always `false` in a rendezvous.
+    #[inline]
+    fn has_room_in_buffer(&self) -> bool {
+        self.capacity
+            .saturating_sub(self.len() + self.permits.get())
+            > 0
+            && self.senders.is_empty()
     }
 
     /// An item is sent now: its number.
@@ -214,6 +230,7 @@ impl<T> Shared<T> {
 
     /// Room for the sender that waits longest.
     fn admit(&self) {
+        self.skip_absent_senders();
         let mut met = None;
         self.senders.exchange(|bid| match bid {
             Some(Bid::Item(item)) => {
@@ -234,6 +251,11 @@ impl<T> Shared<T> {
         if let Some((number, item)) = met {
             self.give_back(number, item);
         }
+    }
+
+    /// A permit that a ghost asked for would be lost. A ghost's item is not: it is sent in its turn.
+    fn skip_absent_senders(&self) {
+        self.senders.skip_ghosts(|bid| matches!(bid, Bid::Item(_)));
     }
 
     pub(super) fn add_sender(&self) {

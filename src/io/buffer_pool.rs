@@ -65,7 +65,7 @@ impl Shared {
 
     /// A buffer is back: for who waits longest, or for later.
     fn put(&self, bytes: Box<[u8]>) {
-        if let Err(bytes) = self.waiters.give(bytes) {
+        if let Err(bytes) = self.waiters.give_awake(bytes, || {}) {
             self.free.borrow_mut().push(bytes);
         }
     }

@@ -407,6 +407,17 @@ impl Waiter {
         !(body.data.get().is_null() && body.vtable.get().is_null())
     }
 
+    /// As [`Waiter::has_waker`], in one look for nearly every waker.
+    ///
+    /// # Safety
+    /// The body is written (WAIT-3).
+    #[inline(always)]
+    unsafe fn is_awake(&self) -> bool {
+        // SAFETY: the caller's promise.
+        let body = unsafe { (*self.body.get()).assume_init_ref() };
+        !body.data.get().is_null() || !body.vtable.get().is_null()
+    }
+
     /// The task whose bare pointer it holds, if any.
     fn bare_task(&self) -> Option<TaskRef> {
         let body = self.body();

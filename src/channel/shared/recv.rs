@@ -28,6 +28,8 @@ impl<T> Shared<T> {
     /// In a rendezvous: the item of the sender that waits longest, if it brought one.
     #[cold]
     fn take_from_sender(&self) -> Option<T> {
+        self.receivers.skip_ghosts(|_| false);
+        self.skip_absent_senders();
         if !self.receivers.is_empty()
             || !self.senders.first_brings(|bid| matches!(bid, Bid::Item(_)))
         {

@@ -15,6 +15,16 @@ impl<T> Shared<T> {
         core: Option<&Core>,
         item: T,
     ) -> Result<(), TrySendError<T>> {
+        if self.is_closed() || !self.has_room_in_buffer() {
+            return self.try_send_slowly(core, item);
+        }
+        self.note_sender(core);
+        self.put(item);
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn try_send_slowly(&self, core: Option<&Core>, item: T) -> Result<(), TrySendError<T>> {
         if self.is_closed() {
             return Err(TrySendError::Closed(item));
         }
@@ -38,7 +48,10 @@ impl<T> Shared<T> {
                 // The short way, of an item for which there is room.
                 match node.fetch() {
                     Some(Bid::Item(item)) => {
-                        if !self.is_closed() && self.has_room() && core.is_none_or(Core::spend) {
+                        if !self.is_closed()
+                            && self.has_room_in_buffer()
+                            && core.is_none_or(Core::spend)
+                        {
                             self.note_sender(core);
                             self.put(item);
                             return Poll::Ready(Bid::Sent);

@@ -18,8 +18,8 @@
 //!
 //! *Ghosts.* A node without a waker, whose task has ended since it was polled: its future was forgotten,
 //! or moved to a task that has not polled it yet. Who hands over what is not to be lost asks
-//! [`WaitQueue::first`], which takes them out; a moved future that comes again finds that it stands
-//! nowhere, and joins the line anew.
+//! [`WaitQueue::first`], or hands it over by [`WaitQueue::give_awake`]: both take them out. A moved future
+//! that comes again finds that it stands nowhere, and joins the line anew.
 //!
 //! # Invariants
 //!
@@ -142,6 +142,14 @@ impl<T, R: Copy> WaitNode<T, R> {
         is_empty
     }
 
+    /// Whether what lies in it passes `test`, in which no user code runs.
+    fn brings(&self, test: impl FnOnce(&T) -> bool) -> bool {
+        let brought = self.slot.take();
+        let passes = brought.as_ref().is_some_and(test);
+        self.slot.set(brought);
+        passes
+    }
+
     /// Puts `value` into the slot of a node that stands in no queue: for later, or for whoever serves it
     /// when it has queued by [`WaitQueue::poll_bringing`].
     #[inline]
@@ -210,12 +218,33 @@ impl<T, R: Copy> WaitQueue<T, R> {
             if node.waiter.has_waker() || is_kept(request) {
                 return Some(request);
             }
-            // A marker goes on its way: who walks the queue sees that it does not stand here any more.
-            if let Some(ghost) = self.0.pop_front() {
-                // SAFETY: WAIT-4, it was linked until now. It stands in no list and holds no waker: as
-                // good as new (WAIT-3).
-                unsafe { ghost.as_ref() }.waiter.place.set(Place::New);
+            self.take_out();
+        }
+    }
+
+    /// Takes the first node out, which has no waker. A marker goes on its way: who walks the queue sees that
+    /// it does not stand here any more.
+    fn take_out(&self) {
+        if let Some(ghost) = self.0.pop_front() {
+            // SAFETY: WAIT-4, it was linked until now. It stands in no list and holds no waker: as good as
+            // new (WAIT-3).
+            unsafe { ghost.as_ref() }.waiter.place.set(Place::New);
+        }
+    }
+
+    /// Takes out the ghosts at the front, but for those that bring what `is_kept`, in which no user code runs;
+    /// `left` is called for each.
+    pub(crate) fn skip_ghosts(&self, is_kept: impl Fn(&T) -> bool, mut left: impl FnMut()) {
+        while let Some(first) = self.0.first() {
+            // SAFETY: WAIT-4, a linked node lives.
+            let node = unsafe { first.as_ref() };
+            if node.waiter.has_waker() || node.brings(&is_kept) {
+                return;
             }
+            if node.waiter.kind.get() != Kind::Marker {
+                left();
+            }
+            self.take_out();
         }
     }
 
@@ -333,11 +362,7 @@ impl<T, R: Copy> WaitQueue<T, R> {
             return false;
         };
         // SAFETY: WAIT-4, a linked node lives.
-        let slot = unsafe { &node.as_ref().slot };
-        let brought = slot.take();
-        let passes = brought.as_ref().is_some_and(test);
-        slot.set(brought);
-        passes
+        unsafe { node.as_ref() }.brings(test)
     }
 
     /// Takes out whoever waits longest.
@@ -372,6 +397,35 @@ impl<T, R: Copy> WaitQueue<T, R> {
             }
             None => Err(value),
         }
+    }
+
+    /// As [`WaitQueue::give`], past the ghosts, which are taken out; `left` is called for each that leaves the
+    /// queue.
+    #[inline(always)]
+    pub(crate) fn give_awake(&self, value: T, mut left: impl FnMut()) -> Result<(), T> {
+        let Some(first) = self.0.first() else {
+            return Err(value);
+        };
+        // SAFETY: WAIT-4 and WAIT-7, it stands in this queue.
+        if unsafe { !first.as_ref().waiter.is_awake() } {
+            return self.give_past_ghosts(value, left);
+        }
+        left();
+        self.0.pop_front();
+        Self::deliver(first, value);
+        Ok(())
+    }
+
+    /// The rest of [`WaitQueue::give_awake`], where a ghost, or a marker, stands in front.
+    #[cold]
+    #[inline(never)]
+    fn give_past_ghosts(&self, value: T, mut left: impl FnMut()) -> Result<(), T> {
+        self.skip_ghosts(|_| false, &mut left);
+        if self.is_empty() {
+            return Err(value);
+        }
+        left();
+        self.give(value)
     }
 
     /// Hands `make()` to each of those who wait now; who joins meanwhile is not served.
