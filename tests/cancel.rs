@@ -39,6 +39,9 @@ mod rig;
 #[macro_use]
 mod everywhere;
 
+#[path = "names/places.rs"]
+mod places;
+
 #[path = "cancel/blocking.rs"]
 mod blocking;
 #[path = "cancel/buf.rs"]

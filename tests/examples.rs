@@ -230,6 +230,22 @@ fn chat_tells_everybody_who_is_here_what_they_say_and_that_they_left() {
 }
 
 #[test]
+fn connect_by_name_tries_every_address_and_tells_what_became_of_each() {
+    let printed = "a number: [::1]:80\n\
+                   hello.test says: hello\n\
+                   nobody.test: nobody.test is in no table\n\
+                   gone.test: connection refused, at 2 addresses\n";
+    assert_eq!(output("connect_by_name", &[]), printed);
+    let listener = TcpListener::bind("127.0.0.1:0").expect("there is a port");
+    let port = listener.local_addr().expect("it is bound").port();
+    let printed = format!("localhost:{port} is 127.0.0.1:{port}\n");
+    assert_eq!(
+        output("connect_by_name", &[&format!("localhost:{port}")]),
+        printed
+    );
+}
+
+#[test]
 fn line_client_gets_every_answer_after_the_last_line_it_sent() {
     let printed = "ONE\nTWO\nTHREE\nthat makes 3\n";
     assert_eq!(output("line_client", &[]), printed);

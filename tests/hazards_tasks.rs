@@ -957,6 +957,28 @@ fn hz_a28_the_types_of_sockets_and_of_streams_in_memory_too() {
 }
 
 #[test]
+fn hz_a28_the_types_of_names_and_of_connecting_by_name_too() {
+    use mainspring::net;
+    let mut wrong = String::new();
+    table! {
+        wrong;
+        net::Lookup => 0 0 1;
+        net::LookupAddr => 0 0 1;
+        net::AddrName => 1 1 1;
+        net::Resolving<u8> => 0 0 1;
+        dyn net::Resolver => 0 0 0;
+        net::ResolveError => 1 1 1;
+        net::ResolveErrorKind => 1 1 1;
+        net::Connect => 0 0 0;
+        net::ConnectError => 1 1 1;
+        net::Connector => 0 0 1;
+        net::IpPreference => 1 1 1;
+        net::Target => 1 1 1;
+    }
+    assert!(wrong.is_empty(), "[Send, Sync, Unpin] of{wrong}");
+}
+
+#[test]
 fn hz_a28_the_types_of_the_blocking_pool_too() {
     use mainspring::task::blocking;
     let mut wrong = String::new();

@@ -1,77 +1,131 @@
-//! `Attempt`: a connect under way, for every kind of stream socket.
+//! Connecting: one address, or a race of several; by number, or by name.
+//!
+//! *Model.* [`Connect`] is all of it in one type. An address goes straight to its [`Attempt`], which costs what
+//! it always did: a socket, a connect, and nothing on the heap. A name, a list, and whatever a [`Connector`]
+//! was told beside it, go to a [`Race`], which is boxed.
+//!
+//! ```text
+//!   ConnectTarget ──► an address ───────────────────────────────► Attempt ──► TcpStream
+//!        │                                                          ▲ one after the other,
+//!        └─► a list, or a name ──► lookup ──► put in order ──► Race ┘ 250 ms apart
+//! ```
+//!
+//! *Cancelling.* Everything under way belongs to the future: sockets, wait nodes, timers, the look-up. Its drop
+//! closes and disarms all of it (hz_d04).
 
+mod attempt;
+mod connector;
+mod error;
+mod order;
+mod race;
+mod target;
+#[cfg(all(test, not(mainspring_loom)))]
+mod tests;
+
+use std::fmt;
+use std::future::Future;
 use std::io;
+use std::mem;
+use std::net::SocketAddr;
 use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use mainspring_sys::Fd;
 use mainspring_sys::socket::{self, Connecting};
 
-use super::socket::Socket;
-use crate::pin::{pinned, pinned_in_drop, pinned_mut};
-use crate::reactor::Direction;
-use crate::task::wait::WaitNode;
+use self::race::{Options, Race};
+use self::target::Goal;
+use super::socket::{Family, Socket};
+use super::tcp::TcpStream;
+use crate::pin::pinned_mut;
 
-/// A socket that is not connected yet, and the wait for it. Dropping it closes the socket.
-pub(super) struct Attempt {
-    socket: Option<Socket>,
-    node: WaitNode<()>,
+pub(super) use attempt::Attempt;
+pub use connector::{Connector, IpPreference};
+pub use error::ConnectError;
+pub use target::{ConnectTarget, Target};
+
+/// Connects a [`TcpStream`]. Made by [`TcpStream::connect`] and [`Connector::connect`].
+///
+/// # Cancel safety
+/// Safe: dropping it closes whatever is under way.
+#[must_use = "futures do nothing unless you `.await` or poll them"]
+pub struct Connect {
+    way: Way,
+    attempt: Attempt,
 }
 
-impl Attempt {
-    pub(super) fn new(location: &'static Location<'static>) -> Attempt {
-        Attempt {
-            socket: None,
-            node: WaitNode::new(Direction::Write.kind(), location),
-        }
-    }
+/// Where to, and how. An address takes no more room than it does alone.
+enum Way {
+    Direct(SocketAddr),
+    Race(Pin<Box<Race>>),
+    /// The race is over.
+    Done,
+}
 
-    /// `begin` opens the socket and calls `connect`, at the first poll. The socket is registered after
-    /// that only: a fresh one would be reported as hung up.
-    pub(super) fn poll(
-        mut self: Pin<&mut Self>,
-        cx: &Context<'_>,
-        begin: impl FnOnce() -> io::Result<(Socket, Connecting)>,
-    ) -> Poll<io::Result<Socket>> {
-        if self.socket.is_none() {
-            let (socket, connecting) = begin()?;
-            if connecting == Connecting::Connected {
-                return Poll::Ready(Ok(socket));
-            }
-            socket.source().clear(Direction::Write);
-            *pinned_mut!(self.as_mut(), socket).get_mut() = Some(socket);
-        }
-        let this = self.as_ref();
-        let Some(socket) = &this.get_ref().socket else {
-            unreachable!("it was put there above")
+impl Connect {
+    /// To wherever `target` says.
+    pub(super) fn new(target: Target, location: &'static Location<'static>) -> Connect {
+        let way = match target.0 {
+            Goal::Addr(addr) => Way::Direct(addr),
+            goal => Way::Race(Box::pin(Race::new(goal, Options::default(), location))),
         };
-        let node = pinned!(this, node);
-        ready!(socket.poll_with(Direction::Write, node, cx, check))?;
-        match pinned_mut!(self, socket).get_mut().take() {
-            Some(socket) => Poll::Ready(Ok(socket)),
-            None => unreachable!("it was there just now"),
+        Connect {
+            way,
+            attempt: Attempt::new(location),
+        }
+    }
+
+    /// The same, as somebody told how.
+    fn with_options(
+        target: Target,
+        options: Options,
+        location: &'static Location<'static>,
+    ) -> Connect {
+        Connect {
+            way: Way::Race(Box::pin(Race::new(target.0, options, location))),
+            attempt: Attempt::new(location),
         }
     }
 }
 
-/// Whether the attempt came to its end; a report may be spurious (B6).
-fn check(fd: &Fd) -> io::Result<()> {
-    if let Some(error) = socket::take_error(fd)? {
-        return Err(error);
-    }
-    if socket::is_connected(fd)? {
-        Ok(())
-    } else {
-        Err(io::ErrorKind::WouldBlock.into())
+impl Future for Connect {
+    type Output = io::Result<TcpStream>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<TcpStream>> {
+        if let Way::Direct(addr) = self.way {
+            let attempt = pinned_mut!(self, attempt);
+            let socket = ready!(attempt.poll(cx, || begin(addr, None)))?;
+            return Poll::Ready(Ok(TcpStream::from_socket(socket)));
+        }
+        let way = pinned_mut!(self, way).get_mut();
+        let Way::Race(race) = way else {
+            panic!("a connect was polled after it was done");
+        };
+        let result = ready!(race.as_mut().poll(cx));
+        // Its clocks stop now, though this future may be kept for a while.
+        drop(mem::replace(way, Way::Done));
+        Poll::Ready(result.map(TcpStream::from_socket))
     }
 }
 
-impl Drop for Attempt {
-    fn drop(&mut self) {
-        if let Some(socket) = &self.socket {
-            let source = socket.source();
-            source.cancel(Direction::Write, pinned_in_drop!(self, node));
-        }
+impl fmt::Debug for Connect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Connect");
+        match &self.way {
+            Way::Direct(addr) => shown.field("addr", addr),
+            Way::Race(race) => shown.field("race", race),
+            Way::Done => shown.field("is_done", &true),
+        };
+        shown.finish_non_exhaustive()
     }
+}
+
+/// Opens a socket, gives it its local address, and calls `connect`.
+fn begin(addr: SocketAddr, local: Option<SocketAddr>) -> io::Result<(Socket, Connecting)> {
+    let fd = socket::tcp_socket(addr)?;
+    if let Some(local) = local {
+        socket::bind(&fd, local)?;
+    }
+    let connecting = socket::connect(&fd, addr)?;
+    Ok((Socket::new(fd, Family::Tcp), connecting))
 }

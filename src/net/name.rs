@@ -43,7 +43,7 @@ use crate::reactor;
 use crate::resolver::{AddrName, Resolver};
 use crate::task::budget::poll_spend;
 
-use self::number::number;
+pub(super) use number::number;
 
 /// Looks `host` up: its addresses, each with `port`, the one to be tried first at the front.
 ///

@@ -3,20 +3,19 @@
 mod listener;
 
 use std::fmt;
-use std::future::Future;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{Shutdown, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::panic::Location;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use mainspring_sys::Fd;
 use mainspring_sys::socket;
 
 use super::close::CloseGracefully;
-use super::connect::Attempt;
+use super::connect::{Connect, ConnectTarget};
 use super::socket::{Family, Socket};
 use super::split::{
     self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, SharedSocket, StreamSocket, WriteHalf,
@@ -26,7 +25,6 @@ use super::transfer::{
     Peek, Read, ReadVectored, Reading, StreamReady, Wait, Write, WriteAll, WriteVectored, Writing,
 };
 use crate::io::{AsyncRead, AsyncWrite};
-use crate::pin::pinned_mut;
 use crate::reactor::Direction;
 
 pub use listener::TcpListener;
@@ -62,19 +60,38 @@ impl TcpStream {
         }
     }
 
-    /// Connects to an address.
+    /// A socket that is connected.
+    pub(super) fn from_socket(socket: Socket) -> TcpStream {
+        TcpStream { socket }
+    }
+
+    /// Connects to an address, to the first that answers of several, or to a host by its name.
+    ///
+    /// A name is looked up first, by [`lookup`](super::lookup). Where there are several addresses the families take
+    /// turns; the next is tried beside the others if 250 ms pass without a connection, or at once if the one before
+    /// failed; the first connection wins, and the others are closed (RFC 8305). There is no time limit but the
+    /// kernel's, minutes maybe: [`Connector`](super::Connector) sets one, and all else that can be set.
     ///
     /// # Cancel safety
-    /// Safe: dropping the future closes the socket, and the attempt ends with it.
+    /// Safe: dropping the future closes the sockets, and the attempts end with them.
     ///
     /// # Errors
-    /// What the kernel says: ECONNREFUSED, EHOSTUNREACH, ETIMEDOUT, EMFILE, …
+    /// What the kernel says: ECONNREFUSED, EHOSTUNREACH, ETIMEDOUT, EMFILE, … If several addresses failed, a
+    /// [`ConnectError`](super::ConnectError) inside has each with its error, and the kind is that of the one that says
+    /// most. What the look-up says; `InvalidInput` for what can be no target.
+    ///
+    /// ```no_run
+    /// use mainspring::net::TcpStream;
+    /// # mainspring::run(async {
+    /// let by_name = TcpStream::connect("db.example.net:5432").await?;
+    /// let by_name_too = TcpStream::connect(("db.example.net", 5432)).await?;
+    /// # std::io::Result::Ok(())
+    /// # }).unwrap().unwrap();
+    /// ```
     #[track_caller]
-    pub fn connect(addr: SocketAddr) -> Connect {
-        Connect {
-            addr,
-            attempt: Attempt::new(Location::caller()),
-        }
+    #[inline]
+    pub fn connect(target: impl ConnectTarget) -> Connect {
+        Connect::new(target.into_target(), Location::caller())
     }
 
     /// Adopts a connected socket of std; it is made non-blocking. No loop need be running.
@@ -134,38 +151,5 @@ impl fmt::Debug for TcpStream {
             .field("local", &self.local_addr().ok())
             .field("peer", &self.peer_addr().ok())
             .finish()
-    }
-}
-
-/// Connects a [`TcpStream`]. Made by [`TcpStream::connect`].
-///
-/// # Cancel safety
-/// Safe: dropping it closes the socket.
-#[must_use = "futures do nothing unless you `.await` or poll them"]
-pub struct Connect {
-    addr: SocketAddr,
-    attempt: Attempt,
-}
-
-impl Future for Connect {
-    type Output = io::Result<TcpStream>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<TcpStream>> {
-        let addr = self.addr;
-        let begin = || {
-            let fd = socket::tcp_socket(addr)?;
-            let connecting = socket::connect(&fd, addr)?;
-            Ok((Socket::new(fd, Family::Tcp), connecting))
-        };
-        let socket = ready!(pinned_mut!(self, attempt).poll(cx, begin))?;
-        Poll::Ready(Ok(TcpStream { socket }))
-    }
-}
-
-impl fmt::Debug for Connect {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connect")
-            .field("addr", &self.addr)
-            .finish_non_exhaustive()
     }
 }

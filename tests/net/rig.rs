@@ -35,13 +35,15 @@ macro_rules! on_both {
     ($($test:ident,)*) => {
         mod native {
             $(#[test] fn $test() {
-                let test = concat!("native::", stringify!($test));
+                let path = concat!(module_path!(), "::", stringify!($test));
+                let (_, test) = path.split_once("::").unwrap();
                 super::$test($crate::rig::On { kind: mainspring::BackendKind::Native, test });
             })*
         }
         mod poll {
             $(#[test] fn $test() {
-                let test = concat!("poll::", stringify!($test));
+                let path = concat!(module_path!(), "::", stringify!($test));
+                let (_, test) = path.split_once("::").unwrap();
                 super::$test($crate::rig::On { kind: mainspring::BackendKind::Poll, test });
             })*
         }
