@@ -5,8 +5,8 @@
 //! already; [`JoinSet`] and [`JoinMap`] for those that come and go; [`spawn_many`] to start many.
 //!
 //! *Files.* `list` are the futures of a macro, and `several` awaits such a list; `macros` writes it. `woken` knows
-//! which of many children was woken; `children` are futures that are polled by it, `handles` are tasks that
-//! are watched by it. `set` and `map` are the sets, over the `members` of one.
+//! which of many children was woken, by a relay of the task layer; `children` are futures that are polled by it,
+//! `handles` are tasks that are watched by it. `set` and `map` are the sets, over the `members` of one.
 //!
 //! *Whose order.* What is polled in one poll is polled in the order of the arguments, and what becomes ready
 //! in one poll is ready in that order (P36). Where the poll's budget ends within a poll, the next

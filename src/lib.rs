@@ -88,6 +88,7 @@ pub mod task {
 
     pub(crate) mod budget;
     pub(crate) mod caller;
+    pub(crate) mod relay;
     pub(crate) mod resource;
     pub(crate) mod wait;
 

@@ -15,6 +15,8 @@ mod hazards;
 mod macros;
 #[path = "join/models.rs"]
 mod models;
+#[path = "join/proof.rs"]
+mod proof;
 #[path = "join/rig.rs"]
 mod rig;
 #[path = "join/select.rs"]

@@ -111,7 +111,7 @@ impl<F: Future> Children<F> {
             if slot.is_done() {
                 continue;
             }
-            let is_done = slot.poll(&mut Context::from_waker(woken.waker(place)));
+            let is_done = slot.poll(&mut Context::from_waker(&woken.waker(place)));
             if is_done {
                 self.left -= 1;
                 return Step::Done(place);

@@ -8,8 +8,7 @@
 //!   many, for one      each slot holds a waker of its own (`woken.rs`), so a poll looks at those that ended
 //! ```
 //!
-//! In the first two cases the inspector finds the edge from each joined task to who waits for it. When the
-//! wait ends, or is dropped, the slots are emptied: nobody is woken for nothing.
+//! In each case the inspector finds the edge from such a task to who waits for it. When the wait ends, or is dropped, the slots are emptied: nobody is woken for nothing.
 
 use std::fmt;
 use std::future::Future;
@@ -134,7 +133,7 @@ impl Watch {
                 woken.begin(cx);
                 while woken.next().is_some() {}
                 for (place, handle) in unfinished() {
-                    handle.set_joiner(woken.waker(place));
+                    handle.set_joiner(&woken.waker(place));
                 }
                 self.slots = Some(Slots::Many(woken));
             }

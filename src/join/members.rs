@@ -77,10 +77,6 @@ impl<V> Members<V> {
         self.places.get(key as usize)?.value.as_ref()
     }
 
-    pub(super) fn first(&self) -> Option<&V> {
-        self.find(self.first)
-    }
-
     pub(super) fn remove(&mut self, key: u32) -> Option<V> {
         let place = self.places.get_mut(key as usize)?;
         let value = place.value.take()?;
@@ -133,9 +129,9 @@ mod tests {
         assert_eq!(members.push(7), keys[0]);
         members.push(8);
         members.push(9);
-        assert_eq!((members.len(), members.first()), (5, Some(&2)));
+        assert_eq!((members.len(), members.iter().next()), (5, Some(&2)));
         assert_eq!(members.find(keys[0]), Some(&7));
         assert_eq!(members.take().collect::<Vec<_>>(), [2, 3, 7, 8, 9]);
-        assert_eq!((members.len(), members.first()), (0, None));
+        assert_eq!((members.len(), members.iter().next()), (0, None));
     }
 }

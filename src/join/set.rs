@@ -30,7 +30,7 @@ use crate::task::abort::AbortHandle;
 use crate::task::budget::poll_spend;
 use crate::task::join::{self, JoinError, JoinHandle, TaskId};
 use crate::task::record::SpawnMeta;
-use crate::task::resource::{Peer, Tag};
+use crate::task::resource::{Roll, Tag};
 use crate::task::wait::{Kind, WaitNode, WaitQueue};
 
 /// Tasks of one type of output, whose results are fetched in the order in which they end.
@@ -78,6 +78,8 @@ struct Ends {
     is_closed: Cell<bool>,
     waiters: WaitQueue<()>,
     tag: Tag,
+    /// The members that are not joined, for who asks why a task waits.
+    roll: Roll,
 }
 
 impl Ends {
@@ -87,6 +89,7 @@ impl Ends {
             is_closed: Cell::new(false),
             waiters: WaitQueue::new(),
             tag: Tag::new(made_at),
+            roll: Roll::new(),
         })
     }
 
@@ -187,7 +190,12 @@ impl<T> JoinSet<T> {
             _note: note,
         };
         match join::spawn_current(member, meta) {
-            Some(handle) => self.members.push(handle),
+            Some(handle) => {
+                let id = handle.id().as_u64();
+                let key = self.members.push(handle);
+                self.ends.roll.set(key, id);
+                key
+            }
             None => {
                 self.ends.done.borrow_mut().pop_back();
                 panic!("{NO_LOOP}");
@@ -252,6 +260,7 @@ impl<T> JoinSet<T> {
             self.ends.done.borrow_mut().push_front(key);
             return None;
         }
+        self.ends.roll.set(key, 0);
         Some((key, self.members.remove(key)?))
     }
 
@@ -273,14 +282,14 @@ impl<T> JoinSet<T> {
                     return Poll::Pending;
                 }
             }
-            let Some(oldest) = self.members.first() else {
+            if self.is_empty() {
                 return Poll::Ready(None);
-            };
+            }
             let tag = &self.ends.tag;
             let is_woken = self.ends.waiters.poll(node, cx, tag.number()).is_ready();
             // A foreign waker's clone may have led a member to its end before we stood in the line.
             if !is_woken && self.ends.is_empty() {
-                tag.set_peer(Peer::LastSeen(oldest.id().as_u64()));
+                tag.set_roll(&self.ends.roll);
                 return Poll::Pending;
             }
         }

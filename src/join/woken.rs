@@ -10,20 +10,15 @@
 //!     parent's poll ──► the batch: what was noted, in the order of places ──► each child polled once
 //! ```
 //!
-//! What is noted while a batch is polled is for the next one, and has woken the parent already.
-//!
-//! *Cost.* One allocation per child, when it is first polled; a wake is an atomic swap and, for the first since
-//! the child's last poll, a lock that nobody holds. The wakers are good on any thread.
-//!
-//! *The price.* The parent's waker stands where any thread may reach it, so a loop can't prove that a task
-//! which waits here will never go on: it does not report that deadlock.
-//!
-//! *User code* (the parent's waker, which may be a foreign one) never runs under the mutex.
+//! What is noted while a batch is polled is for the next one, and has woken the parent already. The wakers, and
+//! what they cost, are those of a [`Relay`].
 
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering::AcqRel;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Wake, Waker};
+use std::mem::ManuallyDrop;
+use std::sync::Arc;
+use std::task::{Context, Waker};
+
+use crate::task::core::Core;
+use crate::task::relay::Relay;
 
 /// Up to so many children it costs less to poll them all.
 pub(super) const FEW: usize = 16;
@@ -31,100 +26,49 @@ pub(super) const FEW: usize = 16;
 /// See the module's header.
 #[derive(Debug)]
 pub(super) struct Woken {
-    shared: Arc<Shared>,
-    children: Vec<(Arc<Child>, Waker)>,
+    relay: Arc<Relay>,
     /// The places to be polled now, the next one last.
     batch: Vec<usize>,
     /// The batch is left from an earlier poll: what was noted since follows it in this one.
     is_left_over: bool,
-}
-
-#[derive(Debug)]
-struct Shared(Mutex<Noted>);
-
-#[derive(Debug, Default)]
-struct Noted {
-    places: Vec<usize>,
-    /// Whom to wake at the first note; taken out by it.
-    parent: Option<Waker>,
-}
-
-#[derive(Debug)]
-struct Child {
-    place: usize,
-    is_noted: AtomicBool,
-    shared: Arc<Shared>,
-}
-
-impl Shared {
-    /// No user code runs under the lock, so it can't be poisoned.
-    fn lock(&self) -> MutexGuard<'_, Noted> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Wake for Child {
-    fn wake(self: Arc<Child>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Child>) {
-        // A read-modify-write also when it is noted already: it publishes what was written before the wake.
-        if self.is_noted.swap(true, AcqRel) {
-            return;
-        }
-        let mut noted = self.shared.lock();
-        noted.places.push(self.place);
-        let parent = noted.parent.take();
-        drop(noted);
-        if let Some(parent) = parent {
-            parent.wake();
-        }
-    }
+    /// The loop that knows of the relay; 0 for none.
+    core: u64,
 }
 
 impl Woken {
     /// For so many children, each of which is to be polled at first.
     pub(super) fn new(count: usize) -> Woken {
-        let shared = Arc::new(Shared(Mutex::default()));
-        let child = |place| {
-            let child = Arc::new(Child {
-                place,
-                is_noted: AtomicBool::new(true),
-                shared: Arc::clone(&shared),
-            });
-            let waker = Waker::from(Arc::clone(&child));
-            (child, waker)
-        };
         Woken {
-            children: (0..count).map(child).collect(),
+            relay: Relay::new(count),
             batch: (0..count).rev().collect(),
             is_left_over: false,
-            shared,
+            core: 0,
         }
     }
 
     /// A poll begins: whoever is noted from now on wakes `cx`.
     pub(super) fn begin(&mut self, cx: &Context<'_>) {
-        let earlier = self.shared.lock().parent.take();
-        let waker = match earlier {
-            Some(earlier) if earlier.will_wake(cx.waker()) => earlier,
-            earlier => {
-                drop(earlier);
-                cx.waker().clone()
-            }
-        };
-        let displaced = self.shared.lock().parent.replace(waker);
-        drop(displaced);
+        self.relay.listen(cx.waker());
+        self.tell_loop();
         self.is_left_over = self.has_more();
         if !self.is_left_over {
             self.fill();
         }
     }
 
+    /// The loop that polls it looks through the relay when it proves that nothing can happen any more.
+    fn tell_loop(&mut self) {
+        Core::with_current(|core| {
+            if let Some(core) = core.filter(|core| core.id() != self.core) {
+                self.core = core.id();
+                core.relays.add(&self.relay);
+            }
+        });
+    }
+
     /// What was noted becomes the batch, in the order of places.
     fn fill(&mut self) {
-        std::mem::swap(&mut self.batch, &mut self.shared.lock().places);
+        self.relay.take_noted(&mut self.batch);
         self.batch.sort_unstable_by(|a, b| b.cmp(a));
     }
 
@@ -135,7 +79,7 @@ impl Woken {
             self.fill();
         }
         let place = self.batch.pop()?;
-        self.children[place].0.is_noted.swap(false, AcqRel);
+        self.relay.clear(place);
         Some(place)
     }
 
@@ -144,15 +88,14 @@ impl Woken {
         self.is_left_over || !self.batch.is_empty()
     }
 
-    pub(super) fn waker(&self, place: usize) -> &Waker {
-        &self.children[place].1
+    pub(super) fn waker(&self, place: usize) -> ManuallyDrop<Waker> {
+        self.relay.lend(place)
     }
 }
 
 impl Drop for Woken {
     /// A waker that a stranger keeps must not keep the parent.
     fn drop(&mut self) {
-        let parent = self.shared.lock().parent.take();
-        drop(parent);
+        self.relay.stop();
     }
 }

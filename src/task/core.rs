@@ -25,6 +25,7 @@
 #![expect(unsafe_code, reason = "the counted block and its thread-local pointer")]
 
 use std::cell::RefCell;
+use std::collections::HashSet;
 use std::panic::Location;
 use std::pin::Pin;
 use std::ptr::{self, NonNull};
@@ -42,7 +43,8 @@ use super::inbox::Inbox;
 use super::marks::{BACKGROUND, Cause, REPORTED_LOST};
 use super::queue::ReadyQueue;
 use super::raw::{Header, TaskRef};
-use super::wait::TimerRings;
+use super::relay::Relays;
+use super::wait::{TimerRings, Waiter};
 use super::waker;
 use crate::list::Ring;
 use crate::shim::{AtomicU32, Cell, thread_word};
@@ -127,6 +129,8 @@ pub(crate) struct Core {
     pub(super) hooks: RefCell<Option<Rc<Hooks>>>,
     /// What the run is to end with, if [`FAILED`] says so.
     failed: RefCell<Option<Payload>>,
+    /// The wakers of many children of one future, among its tasks.
+    pub(crate) relays: Relays,
     // Every thread.
     pub(crate) inbox: Inbox,
     handles: AtomicU32,
@@ -174,6 +178,7 @@ impl Core {
             watch: Cell::new(0),
             hooks: RefCell::new(None),
             failed: RefCell::new(None),
+            relays: Relays::default(),
             inbox: Inbox::new(),
             handles: AtomicU32::new(0),
             id: NEXT_LOOP_ID.fetch_add(1, Relaxed),
@@ -382,6 +387,7 @@ impl Core {
             self.collect(task);
         }
         self.drop_all_tasks();
+        self.relays.clear();
         self.drop_hooks();
         if let Some(failure) = self.take_failure() {
             failure::drop_quietly(failure);
@@ -447,7 +453,8 @@ impl Core {
     }
 
     /// Whether every waker of every task is accounted for: the loop's reference, the join handle,
-    /// the wakers that wait in other tasks' join slots. A clone anywhere else may wake us yet.
+    /// the wakers that wait in other tasks' join slots, and in relays all of whose wakers wait in our
+    /// tasks. A clone anywhere else may wake us yet.
     ///
     /// A waker in a slot is a reference to the task that joins, so no task has fewer than its slots
     /// account for; and then the sums are equal only if the numbers of each task are.
@@ -459,7 +466,21 @@ impl Core {
                 unknown -= 1;
             }
         }
-        unknown == 0
+        unknown == 0 || unknown > 0 && self.wakers_in_relays() == Some(unknown)
+    }
+
+    /// How many wakers of our tasks stand in relays, if nobody can call them: all wakers of these relays wait in
+    /// nodes and join slots of our tasks, or in one another.
+    #[cold]
+    fn wakers_in_relays(&self) -> Option<i64> {
+        let ours: HashSet<_> = self.tasks().map(TaskRef::as_ptr).collect();
+        let mut census = self.relays.census(|task| ours.contains(&task));
+        for task in self.tasks() {
+            task.with_joiner(|waker| census.note(waker));
+            Waiter::each_counted(task.waits(), |waker| census.note(waker));
+        }
+        let count = census.conclude()?;
+        i64::try_from(count).ok()
     }
 
     /// Calls `see` with each task that waits for nothing and whose waker nobody has, once in its life.

@@ -10,7 +10,8 @@ use std::task::Waker;
 use super::core::Core;
 use super::failure;
 use super::marks::Cause;
-use super::raw::TaskRef;
+use super::raw::{Header, TaskRef};
+use super::relay;
 use super::state::{Ending, OnAbort, OnDetach};
 use super::waker;
 
@@ -102,11 +103,21 @@ impl TaskRef {
 
     /// The task that awaits this one, of whatever loop; its waker stands in the slot and keeps it.
     pub(crate) fn joiner_task(self) -> Option<TaskRef> {
+        self.with_joiner(waker::task_of).flatten()
+    }
+
+    /// As [`TaskRef::joiner_task`], or who awaits it among many others. Only for comparing: it may be gone.
+    pub(crate) fn joiner_root(self) -> Option<*const Header> {
+        self.with_joiner(relay::root_of)
+    }
+
+    /// Looks at the waker of whoever awaits this one; no user code runs in `look`.
+    pub(crate) fn with_joiner<R>(self, look: impl FnOnce(&Waker) -> R) -> Option<R> {
         let slot = &self.header().joiner;
         let joiner = slot.take();
-        let task = joiner.as_ref().and_then(waker::task_of);
+        let seen = joiner.as_ref().map(look);
         slot.set(joiner);
-        task
+        seen
     }
 
     /// Whether nothing can make it run again but an abort: it is neither ready nor polled, waits for nothing,

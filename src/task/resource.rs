@@ -24,11 +24,18 @@ pub(crate) enum Peer {
     LastSeen(u64),
 }
 
-/// What the table says of a primitive: where it was made, and who could let its waiters go on.
-type Found = (&'static Location<'static>, Peer);
+/// What the table says of a primitive.
+#[derive(Clone, Debug)]
+pub(crate) struct Found {
+    pub(crate) made_at: &'static Location<'static>,
+    /// Who could let its waiters go on,
+    pub(crate) peer: Peer,
+    /// ... or several, each of whom could.
+    pub(crate) members: Vec<u64>,
+}
 
-pub(crate) use imp::Tag;
 pub(crate) use imp::find;
+pub(crate) use imp::{Roll, Tag};
 
 #[cfg(feature = "inspect")]
 mod imp {
@@ -45,6 +52,34 @@ mod imp {
         pub(crate) number: u64,
         pub(crate) made_at: &'static Location<'static>,
         pub(crate) peer: Cell<Peer>,
+        roll: OnceCell<Roll>,
+    }
+
+    /// The tasks that are in a set, each at a place; 0 where none is.
+    #[derive(Clone, Debug, Default)]
+    pub(crate) struct Roll(Rc<RefCell<Vec<u64>>>);
+
+    impl Roll {
+        pub(crate) fn new() -> Roll {
+            Roll::default()
+        }
+
+        /// The task with this id is at `place` from now on.
+        pub(crate) fn set(&self, place: u32, id: u64) {
+            let mut ids = self.0.borrow_mut();
+            let place = place as usize;
+            if place >= ids.len() {
+                ids.resize(place + 1, 0);
+            }
+            ids[place] = id;
+        }
+
+        fn ids(&self) -> Vec<u64> {
+            let ids = self.0.borrow();
+            let mut ids: Vec<u64> = ids.iter().copied().filter(|id| *id != 0).collect();
+            ids.sort_unstable();
+            ids
+        }
     }
 
     /// A primitive's entry for the table, made when somebody first waits.
@@ -112,6 +147,7 @@ mod imp {
                     number,
                     made_at: self.made_at,
                     peer: Cell::new(peer),
+                    roll: OnceCell::new(),
                 });
                 table.notes.insert(number, Rc::downgrade(&note));
                 note
@@ -131,6 +167,15 @@ mod imp {
         }
     }
 
+    impl Tag {
+        /// Those of `roll` could let the waiters go on. Nothing while nobody ever waited.
+        pub(crate) fn set_roll(&self, roll: &Roll) {
+            if let Some(note) = self.note.get() {
+                note.roll.get_or_init(|| roll.clone());
+            }
+        }
+    }
+
     impl Drop for Tag {
         fn drop(&mut self) {
             if let Some(note) = self.note.get() {
@@ -139,12 +184,16 @@ mod imp {
         }
     }
 
-    /// Where the primitive with this number was made, and who could let its waiters go on; if it lives.
+    /// What is known of the primitive with this number, if it lives.
     pub(crate) fn find(number: u64) -> Option<Found> {
         let found =
             TABLE.try_with(|table| table.borrow().notes.get(&number).and_then(Weak::upgrade));
         let note = found.ok().flatten()?;
-        Some((note.made_at, note.peer.get()))
+        Some(Found {
+            made_at: note.made_at,
+            peer: note.peer.get(),
+            members: note.roll.get().map(Roll::ids).unwrap_or_default(),
+        })
     }
 }
 
@@ -175,6 +224,19 @@ mod imp {
 
         #[inline]
         pub(crate) fn set_peer(&self, _peer: Peer) {}
+
+        pub(crate) fn set_roll(&self, _roll: &Roll) {}
+    }
+
+    #[derive(Debug)]
+    pub(crate) struct Roll;
+
+    impl Roll {
+        pub(crate) fn new() -> Roll {
+            Roll
+        }
+
+        pub(crate) fn set(&self, _place: u32, _id: u64) {}
     }
 
     /// Nothing is known.

@@ -16,6 +16,9 @@ use super::info::TaskInfo;
 use super::join::TaskId;
 use super::resource::{self, Peer};
 
+/// Of a set with more tasks than this, the others are counted.
+const MEMBERS_SHOWN: usize = 20;
+
 /// What a task waits for. `Display` completes the sentence "it waits for …".
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -48,6 +51,7 @@ pub struct Resource {
     number: u64,
     made_at: Option<&'static Location<'static>>,
     peer: Peer,
+    members: Vec<u64>,
     /// The peer is no unfinished task of this loop.
     pub(super) is_peer_gone: bool,
 }
@@ -56,12 +60,13 @@ impl Resource {
     /// The resource with this number, if it is known. It is not without the feature `inspect`, and not once it
     /// is dropped.
     pub(crate) fn find(what: &'static str, number: u64) -> Resource {
-        let note = resource::find(number);
+        let found = resource::find(number);
         Resource {
             what,
-            number: note.map_or(0, |_| number),
-            made_at: note.map(|note| note.0),
-            peer: note.map_or(Peer::Nobody, |note| note.1),
+            number: found.as_ref().map_or(0, |_| number),
+            made_at: found.as_ref().map(|found| found.made_at),
+            peer: found.as_ref().map_or(Peer::Nobody, |found| found.peer),
+            members: found.map_or_else(Vec::new, |found| found.members),
             is_peer_gone: false,
         }
     }
@@ -102,10 +107,23 @@ impl Resource {
         }
     }
 
+    /// The tasks each of which lets who waits go on when it ends: those of a set, oldest first.
+    pub fn members(&self) -> impl Iterator<Item = TaskId> + '_ {
+        self.members.iter().copied().map(TaskId::new)
+    }
+
     /// Whether holder or last user has ended. A lock that its holder took into its grave is never free.
     #[must_use]
     pub fn is_peer_gone(&self) -> bool {
         self.is_peer_gone
+    }
+
+    /// Those who could let who waits go on, as far as they are there.
+    pub(super) fn edges(&self) -> Vec<u64> {
+        let peer = self.peer().filter(|_| !self.is_peer_gone);
+        peer.into_iter()
+            .chain(self.members.iter().copied())
+            .collect()
     }
 
     /// The task that could let who waits go on.
@@ -124,6 +142,13 @@ impl Resource {
         }
         if let (true, Some(line)) = (made_at, self.made_at) {
             write!(f, " (made at {line})")?;
+        }
+        for (place, id) in self.members.iter().take(MEMBERS_SHOWN).enumerate() {
+            let before = if place == 0 { ": task" } else { "," };
+            write!(f, "{before} {id}")?;
+        }
+        if self.members.len() > MEMBERS_SHOWN {
+            write!(f, " and {} more", self.members.len() - MEMBERS_SHOWN)?;
         }
         match self.peer {
             Peer::Nobody => return Ok(()),

@@ -85,8 +85,8 @@ impl Core {
     pub(crate) fn views(&self) -> Vec<TaskView> {
         let mut joined: HashMap<_, Vec<TaskRef>> = HashMap::new();
         for task in self.tasks() {
-            if let Some(joiner) = task.joiner_task() {
-                joined.entry(joiner.as_ptr()).or_default().push(task);
+            if let Some(joiner) = task.joiner_root() {
+                joined.entry(joiner).or_default().push(task);
             }
         }
         let mut views: Vec<_> = self

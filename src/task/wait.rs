@@ -53,7 +53,7 @@ mod tests;
 use std::cell::UnsafeCell;
 use std::fmt;
 use std::marker::PhantomPinned;
-use std::mem::{MaybeUninit, offset_of};
+use std::mem::{ManuallyDrop, MaybeUninit, offset_of};
 use std::panic::Location;
 use std::pin::Pin;
 use std::ptr;
@@ -364,7 +364,7 @@ impl Waiter {
         let mut earlier = Wakeup::Nobody;
         if let Some(clone) = clone {
             earlier = self.take_wakeup();
-            let clone = std::mem::ManuallyDrop::new(clone);
+            let clone = ManuallyDrop::new(clone);
             body.data.set(clone.data());
             body.vtable.set(clone.vtable());
         }
@@ -489,6 +489,22 @@ impl Waiter {
             let body = unsafe { node.as_ref() }.body();
             if body.vtable.get().is_null() {
                 body.data.set(ptr::null());
+            }
+        }
+    }
+
+    /// Shows each waker that was cloned into a node of a chain; no user code runs in `see`.
+    pub(crate) fn each_counted(waits: Pin<&Chain<Waiter>>, mut see: impl FnMut(&Waker)) {
+        // SAFETY: nothing is linked or unlinked while they are looked at.
+        for node in unsafe { waits.iter() } {
+            // SAFETY: WAIT-4, a node on a chain lives.
+            let body = unsafe { node.as_ref() }.body();
+            let vtable = body.vtable.get();
+            if !vtable.is_null() {
+                // SAFETY: the parts of a waker that the node keeps, which gives none of them back.
+                see(&ManuallyDrop::new(unsafe {
+                    Waker::new(body.data.get(), &*vtable)
+                }));
             }
         }
     }

@@ -4,7 +4,7 @@
 //!
 //! *Model.* A graph whose nodes are tasks. A task that waits for a lock leads to the holder, one that waits for
 //! a channel to whoever used the other end last, one that awaits a handle to that task, one that waits for the
-//! children of its scope to each of them. Where no edge leads on there is a leaf:
+//! children of its scope, or for a task of a set, to each of them. Where no edge leads on there is a leaf:
 //!
 //! ```text
 //!   task 3 ──lock──► task 4 ──join──► task 7 ──► a timer: it can go on
@@ -137,9 +137,7 @@ fn edges_of(wait: &WaitView, views: &[TaskView]) -> Vec<u64> {
     }
     match &wait.target {
         Target::Task(task) => vec![task.id().as_u64()],
-        Target::Resource(resource) if !resource.is_peer_gone => {
-            resource.peer().into_iter().collect()
-        }
+        Target::Resource(resource) => resource.edges(),
         _ => Vec::new(),
     }
 }
@@ -151,7 +149,8 @@ fn leaf_of(wait: &WaitView, has_edges: bool) -> Outlook {
         Target::Timer(Some(_)) | Target::Delay(_) | Target::Descriptor { .. } | Target::Waker => {
             Outlook::CanGoOn
         }
-        _ if has_edges => Outlook::Never,
+        // The edges to several tasks may stand in their join slots.
+        _ if has_edges || wait.kind == Kind::Tasks => Outlook::Never,
         _ if matches!(wait.kind, Kind::Job | Kind::SelectorTurn | Kind::Transport) => {
             Outlook::CanGoOn
         }

@@ -2,17 +2,42 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
+use std::io::{Write, stderr};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::task::{Context, Poll, Wake, Waker};
+use std::thread;
 use std::time::Duration;
 
 use mainspring::time::sleep;
 use mainspring::yield_now;
 
 pub(crate) const MS: Duration = Duration::from_millis(1);
+
+/// A test that is over in no time hangs if it takes as long as this.
+const HANGS: Duration = Duration::from_secs(20);
+
+/// What a loop says that can never go on. One that sleeps instead is given up, and the process with it: nobody
+/// can wake that thread any more.
+pub(crate) fn deadlock_of<F: Future>(future: F) -> String {
+    let (over, is_over) = mpsc::channel::<()>();
+    let watchdog = thread::spawn(move || {
+        if is_over.recv_timeout(HANGS) == Err(RecvTimeoutError::Timeout) {
+            let _ =
+                stderr().write_all(b"the loop sleeps, and sees no proof that it will for ever\n");
+            std::process::abort();
+        }
+    });
+    let panicked = catch_unwind(AssertUnwindSafe(|| mainspring::sim::run(1, future)));
+    drop(over);
+    watchdog.join().unwrap();
+    let payload = panicked.err().expect("it can never go on");
+    *payload.downcast::<String>().unwrap()
+}
 
 /// What happened, in order.
 #[derive(Clone, Default)]
