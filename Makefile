@@ -13,7 +13,7 @@ HAS_NIGHTLY = RUSTUP_AUTO_INSTALL=0 cargo +nightly --version >/dev/null 2>&1
 PEERS_JSON = $(BUILT)/peers/peers.json
 UNSTABLE_CARGO = if $(HAS_NIGHTLY); then nightly=+nightly; else nightly=; export RUSTC_BOOTSTRAP=1; fi; cargo $$nightly
 
-.PHONY: help test test-native test-poll test-lean run hazards loom asan tsan fuzz miri targets msrv deps \
+.PHONY: help interop bench-hyper test test-native test-poll test-lean run hazards loom asan tsan fuzz miri targets msrv deps \
 	bench-smoke bench bench-callgrind bench-peers bench-peers-smoke bench-syscalls bench-start-up bench-plot \
 	fmt lint doc book soak ci
 
@@ -115,6 +115,12 @@ bench-start-up: ## the least program on each peer, to run, to store and to build
 bench-plot: ## tables and pictures of docs/performance.md, from docs/performance/peers.json
 	benches/peers/run.sh page docs/performance/peers.json docs/performance.md
 	benches/peers/run.sh plot docs/performance/peers.json docs/performance
+
+interop: ## curl, wrk, openssl, redis-cli and others against the examples, on loopback
+	@.ci/interop/run.sh
+
+bench-hyper: ## hyper's hello over mainspring beside the same over tokio, under wrk
+	@docs/interop/bench.sh
 
 fmt: ## the formatting is cargo fmt's
 	cargo fmt --all --check

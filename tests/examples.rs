@@ -3,6 +3,9 @@
 //! *Model.* The programs are built by the cargo that built this test, into the same folder, and run as
 //! processes. `cargo test` has built them already; `cargo test --test examples` alone has not.
 
+#[path = "examples/kv_server.rs"]
+mod kv_server;
+
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
