@@ -1,4 +1,4 @@
-//! The queue and the threads: who is started, who is woken, who takes what, who ends.
+//! The threads of the pool: who is started, who is woken, who takes what, who ends.
 //!
 //! *Role.* The loop's [`Pool`](super::Pool), every `Handle` and every thread share one. It outlives the
 //! loop for as long as a thread that was left behind works for it.
@@ -35,24 +35,21 @@
 //! *Why not a queue without locks.* Each job is a wake of a thread or stands among many: 20 ns do not show.
 //! And the counts agree with each other at every moment.
 
-use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::task::Waker;
 use std::time::Duration;
 
-use super::class::{CLASS_COUNT, Class};
+use super::class::Class;
 use super::current::{self, Member};
 use super::job::{AfterRun, Run};
 use super::options::{Hook, Options};
-use super::statistics::{BlockingStatistics, ClassStatistics};
+use super::state::{Call, State};
+use super::statistics::BlockingStatistics;
 use crate::shim::{AtomicBool, Condvar, Mutex, MutexGuard, lock, start_thread, wait_timeout_while};
 use crate::task::failure;
 use crate::task::join::JoinError;
-
-/// So many entries that somebody else has claimed may stand in a queue whatever its length.
-const HUSKS_MAX: usize = 32;
 
 pub(crate) struct Workers {
     state: Mutex<State>,
@@ -64,49 +61,6 @@ pub(crate) struct Workers {
     options: Options,
 }
 
-struct State {
-    classes: [Line; CLASS_COUNT],
-    /// Numbers entries, so that classes are served in the order of arrival.
-    arrivals: u64,
-    threads: usize,
-    idle: usize,
-    /// Signals that no thread has taken yet.
-    tokens: usize,
-    /// Threads that were signalled or started and do not have the lock yet.
-    on_way: usize,
-    is_closing: bool,
-    started: u64,
-    retired: u64,
-    start_failures: u64,
-}
-
-/// The jobs of one class.
-struct Line {
-    entries: VecDeque<Entry>,
-    statistics: ClassStatistics,
-    /// Entries that somebody else has claimed: to be thrown away. For a moment one too few, while who
-    /// claimed has not said so yet.
-    husks: isize,
-}
-
-struct Entry {
-    arrival: u64,
-    job: Arc<dyn Run>,
-    /// Of the job's task, if it has one.
-    waker: Option<Waker>,
-}
-
-/// A job that somebody claimed, with the waker of its task.
-type Claimed = (Arc<dyn Run>, Option<Waker>);
-
-/// What has to be done, once the lock is let go.
-#[must_use]
-enum Call {
-    Nobody,
-    Signal,
-    Start { number: u64 },
-}
-
 /// Does as [`Run::run`] said.
 fn wake(after: AfterRun, waker: Option<Waker>) {
     match (after, waker) {
@@ -115,103 +69,10 @@ fn wake(after: AfterRun, waker: Option<Waker>) {
     }
 }
 
-impl Line {
-    fn has_room(&self) -> bool {
-        self.statistics.running < self.statistics.limit
-    }
-
-    /// Since when the first entry stands here, if one may run.
-    fn waits_since(&self) -> Option<u64> {
-        let first = self.entries.front()?;
-        self.has_room().then_some(first.arrival)
-    }
-}
-
-impl State {
-    /// Whether a job waits that may run.
-    fn has_work(&self) -> bool {
-        self.classes.iter().any(|line| line.waits_since().is_some())
-    }
-
-    /// Whom to call so that WORK-1 holds.
-    fn call_next(&mut self, threads_max: usize) -> Call {
-        if self.on_way > 0 || !self.has_work() {
-            return Call::Nobody;
-        }
-        if self.idle > 0 {
-            self.idle -= 1;
-            self.tokens += 1;
-            self.on_way += 1;
-            return Call::Signal;
-        }
-        if self.threads < threads_max && !self.is_closing {
-            self.threads += 1;
-            self.started += 1;
-            self.on_way += 1;
-            return Call::Start {
-                number: self.started,
-            };
-        }
-        Call::Nobody
-    }
-
-    /// Takes the job that waits longest among those that may run. It is the caller's, and counts as running.
-    fn take(&mut self) -> Option<Claimed> {
-        loop {
-            let lines = self.classes.iter_mut();
-            let waiting = lines.filter_map(|line| line.waits_since().map(|since| (since, line)));
-            let (_, line) = waiting.min_by_key(|(since, _)| *since)?;
-            let Entry { job, waker, .. } = line.entries.pop_front()?;
-            if job.claim() {
-                line.statistics.queued -= 1;
-                line.statistics.running += 1;
-                return Some((job, waker));
-            }
-            // What is left of it runs nobody's code as it goes (WORK-3).
-            line.husks -= 1;
-        }
-    }
-
-    /// Takes all jobs that nobody has claimed.
-    fn take_all(&mut self) -> Vec<Claimed> {
-        let mut jobs = Vec::new();
-        for line in &mut self.classes {
-            for entry in std::mem::take(&mut line.entries) {
-                if entry.job.claim() {
-                    line.statistics.queued -= 1;
-                    jobs.push((entry.job, entry.waker));
-                } else {
-                    line.husks -= 1;
-                }
-            }
-        }
-        jobs
-    }
-}
-
 impl Workers {
     pub(crate) fn new(options: Options) -> Workers {
-        let line = |class| Line {
-            entries: VecDeque::new(),
-            statistics: ClassStatistics {
-                limit: options.class_max(class),
-                ..ClassStatistics::default()
-            },
-            husks: 0,
-        };
         Workers {
-            state: Mutex::new(State {
-                classes: Class::ALL.map(line),
-                arrivals: 0,
-                threads: 0,
-                idle: 0,
-                tokens: 0,
-                on_way: 0,
-                is_closing: false,
-                started: 0,
-                retired: 0,
-                start_failures: 0,
-            }),
+            state: Mutex::new(State::new(&options)),
             work: Condvar::new(),
             ended: Condvar::new(),
             is_closing: AtomicBool::new(false),
@@ -236,15 +97,7 @@ impl Workers {
             drop(state);
             return Err(job);
         }
-        let arrival = state.arrivals;
-        state.arrivals += 1;
-        let line = &mut state.classes[job.class().index()];
-        line.statistics.queued += 1;
-        line.entries.push_back(Entry {
-            arrival,
-            job,
-            waker,
-        });
+        state.push(job, waker);
         let call = state.call_next(self.options.threads_max);
         drop(state);
         self.make(call);
@@ -292,18 +145,7 @@ impl Workers {
     /// The caller claimed a job of `class` that stands in the queue, in order to abort it, or to run it
     /// where it is.
     pub(super) fn note_claimed(&self, class: Class, is_aborted: bool) {
-        let mut state = lock(&self.state);
-        let line = &mut state.classes[class.index()];
-        line.statistics.queued -= 1;
-        if is_aborted {
-            line.statistics.aborted += 1;
-        }
-        line.husks += 1;
-        let husks = usize::try_from(line.husks).unwrap_or(0);
-        if husks > HUSKS_MAX && husks * 2 > line.entries.len() {
-            line.entries.retain(|entry| entry.job.is_queued());
-            line.husks = 0;
-        }
+        lock(&self.state).note_claimed(class, is_aborted);
     }
 
     /// As a thread of the pool, until there is nothing to do for a while.
@@ -371,16 +213,14 @@ impl Workers {
             let call = state.call_next(self.options.threads_max);
             drop(state);
             self.make(call);
-            let class = job.class().index();
+            let class = job.class();
             // User code that panics is caught inside; what comes out here is ours, and must not take the
             // thread out of the counts.
             // The loop is woken last, when it alone has the job: so the memory goes back to the thread that
             // it came from.
             failure::contain("a thread of the pool", || wake(current::run(job), waker));
             state = lock(&self.state);
-            let statistics = &mut state.classes[class].statistics;
-            statistics.running -= 1;
-            statistics.finished += 1;
+            state.note_finished(class);
         }
         state
     }
@@ -396,10 +236,7 @@ impl Workers {
         self.is_closing.store(true, Relaxed);
         let mut state = lock(&self.state);
         state.is_closing = true;
-        let jobs = state.take_all();
-        for (job, _) in &jobs {
-            state.classes[job.class().index()].statistics.aborted += 1;
-        }
+        let jobs = state.abort_all();
         drop(state);
         self.work.notify_all();
         for (job, waker) in jobs {
@@ -422,27 +259,10 @@ impl Workers {
     /// How many entries stand in the queues, claimed or not.
     #[cfg(all(test, not(mainspring_loom)))]
     pub(super) fn entry_count(&self) -> usize {
-        let state = lock(&self.state);
-        state.classes.iter().map(|line| line.entries.len()).sum()
+        lock(&self.state).entry_count()
     }
 
     pub(crate) fn statistics(&self) -> BlockingStatistics {
-        let state = lock(&self.state);
-        let mut all = BlockingStatistics {
-            threads: state.threads,
-            idle: state.idle,
-            started: state.started,
-            retired: state.retired,
-            start_failures: state.start_failures,
-            ..BlockingStatistics::default()
-        };
-        for (line, class) in state.classes.iter().zip(&mut all.classes) {
-            *class = line.statistics;
-            all.queued += class.queued;
-            all.running += class.running;
-            all.finished += class.finished;
-            all.aborted += class.aborted;
-        }
-        all
+        lock(&self.state).statistics()
     }
 }
