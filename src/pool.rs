@@ -31,6 +31,7 @@ mod job;
 mod models;
 mod options;
 mod sent;
+mod share;
 mod state;
 mod statistics;
 #[cfg(all(test, not(mainspring_loom)))]

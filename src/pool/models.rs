@@ -96,6 +96,25 @@ fn loom_hz_g04_two_submitters_and_a_thread_that_idles_out() {
 }
 
 #[test]
+fn loom_hz_g04_what_a_thread_took_for_later_is_run_once_by_it_or_by_another() {
+    // Two threads and five jobs: with a third preemption it takes a minute, instead of a second.
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = Some(2);
+    model.check(|| {
+        let workers = workers(2, FOR_EVER);
+        let results = Results::new();
+        // As many as it takes for a share: the first, and two for each thread.
+        let jobs: Vec<_> = (0..5).map(|_| job(&workers, &results)).collect();
+        jobs.iter().for_each(SentJob::submit);
+        results.wait_for(5);
+        workers.close();
+        assert!(workers.wait_for_end(FOR_EVER));
+        let statistics = workers.statistics();
+        assert_eq!((statistics.finished, statistics.queued), (5, 0));
+    });
+}
+
+#[test]
 fn loom_hz_g04_a_signal_reaches_a_thread_that_idles_and_the_close_ends_it() {
     loom::model(|| {
         let workers = workers(1, FOR_EVER);

@@ -10,15 +10,28 @@ use std::task::Waker;
 use super::class::{CLASS_COUNT, Class};
 use super::job::Run;
 use super::options::Options;
+use super::share::{Share, Tally};
 use super::statistics::{BlockingStatistics, ClassStatistics};
+
+/// A thread takes no more than so many jobs at once for later. More would gain little, and others would have to
+/// come for them.
+const SHARE_MAX: usize = 32;
+
+/// When each thread has come so many times since a share was filled, its thread is taken to be stuck.
+const TURNS_MAX: u64 = 2;
 
 /// So many entries that somebody else has claimed may stand in a queue whatever its length.
 const HUSKS_MAX: usize = 32;
 
 pub(super) struct State {
     classes: [Line; CLASS_COUNT],
+    /// Of each thread.
+    shares: Vec<Arc<Share>>,
+    /// How often a thread has taken from the queues.
+    turns: u64,
     /// Numbers entries, so that classes are served in the order of arrival.
     arrivals: u64,
+    threads_max: usize,
     pub(super) threads: usize,
     pub(super) idle: usize,
     /// Signals that no thread has taken yet.
@@ -40,11 +53,11 @@ struct Line {
     husks: isize,
 }
 
-struct Entry {
+pub(super) struct Entry {
     arrival: u64,
-    job: Arc<dyn Run>,
+    pub(super) job: Arc<dyn Run>,
     /// Of the job's task, if it has one.
-    waker: Option<Waker>,
+    pub(super) waker: Option<Waker>,
 }
 
 /// A job that somebody claimed, with the waker of its task.
@@ -70,6 +83,13 @@ impl Line {
     }
 }
 
+impl ClassStatistics {
+    fn apply(&mut self, tally: Tally) {
+        self.queued -= tally.claimed;
+        self.finished += tally.finished;
+    }
+}
+
 impl State {
     pub(super) fn new(options: &Options) -> State {
         let line = |class| Line {
@@ -82,7 +102,10 @@ impl State {
         };
         State {
             classes: Class::ALL.map(line),
+            shares: Vec::new(),
+            turns: 0,
             arrivals: 0,
+            threads_max: options.threads_max,
             threads: 0,
             idle: 0,
             tokens: 0,
@@ -107,13 +130,19 @@ impl State {
         });
     }
 
-    /// Whether a job waits that may run.
+    /// Whether a job waits that may run, in a queue or in somebody's share.
     pub(super) fn has_work(&self) -> bool {
         self.classes.iter().any(|line| line.waits_since().is_some())
+            || self.shares.iter().any(|share| self.may_take_from(share))
+    }
+
+    fn may_take_from(&self, share: &Share) -> bool {
+        let offer = share.offer();
+        offer.is_some_and(|offer| self.classes[offer.class.index()].has_room())
     }
 
     /// Whom to call so that WORK-1 holds.
-    pub(super) fn call_next(&mut self, threads_max: usize) -> Call {
+    pub(super) fn call_next(&mut self) -> Call {
         if self.on_way > 0 || !self.has_work() {
             return Call::Nobody;
         }
@@ -123,7 +152,7 @@ impl State {
             self.on_way += 1;
             return Call::Signal;
         }
-        if self.threads < threads_max && !self.is_closing {
+        if self.threads < self.threads_max && !self.is_closing {
             self.threads += 1;
             self.started += 1;
             self.on_way += 1;
@@ -134,16 +163,25 @@ impl State {
         Call::Nobody
     }
 
-    /// Takes the job that waits longest among those that may run. It is the caller's, and counts as running.
-    pub(super) fn take(&mut self) -> Option<Claimed> {
+    /// Takes the job that waits longest among those that may run, and perhaps more for later into the
+    /// thread's `own` share, which is empty. Until the thread settles it counts as running one job.
+    pub(super) fn take(&mut self, own: &Share) -> Option<Claimed> {
+        // What came early and stands behind a job that takes long.
+        let long_ago = self.turns.checked_sub(TURNS_MAX * self.threads as u64);
+        if let Some(first) = long_ago.and_then(|turn| self.take_from_another(own, turn)) {
+            return Some(first);
+        }
         loop {
-            let lines = self.classes.iter_mut();
-            let waiting = lines.filter_map(|line| line.waits_since().map(|since| (since, line)));
-            let (_, line) = waiting.min_by_key(|(since, _)| *since)?;
+            let Some(class) = self.next_class() else {
+                return self.take_from_another(own, self.turns);
+            };
+            let line = &mut self.classes[class.index()];
             let Entry { job, waker, .. } = line.entries.pop_front()?;
             if job.claim() {
                 line.statistics.queued -= 1;
                 line.statistics.running += 1;
+                self.deal(class, own);
+                self.turns += 1;
                 return Some((job, waker));
             }
             // What is left of it runs nobody's code as it goes (WORK-3).
@@ -151,17 +189,87 @@ impl State {
         }
     }
 
+    /// Whose first job waits longest, of the classes that have room.
+    fn next_class(&self) -> Option<Class> {
+        let lines = Class::ALL.iter().zip(&self.classes);
+        let waiting = lines.filter_map(|(class, line)| Some((line.waits_since()?, *class)));
+        waiting
+            .min_by_key(|(since, _)| *since)
+            .map(|(_, class)| class)
+    }
+
+    /// Gives a thread that takes a job of `class` more of them: as much as half of what waits would be for each, if
+    /// all threads there may be came, and nothing that came after a job of another class.
+    fn deal(&mut self, class: Class, own: &Share) {
+        let others = self.classes.iter().enumerate();
+        let others = others.filter(|(index, _)| *index != class.index());
+        let until = others.filter_map(|(_, line)| line.waits_since()).min();
+        let entries = &mut self.classes[class.index()].entries;
+        let most = (entries.len() / (2 * self.threads_max)).min(SHARE_MAX);
+        let count = match until {
+            Some(until) => entries
+                .iter()
+                .take(most)
+                .take_while(|entry| entry.arrival < until)
+                .count(),
+            None => most,
+        };
+        own.fill(class, self.turns, entries.drain(..count));
+    }
+
+    /// Takes from a share that was filled in `turn`, or before.
+    fn take_from_another(&mut self, own: &Share, turn: u64) -> Option<Claimed> {
+        for share in &self.shares {
+            let Some(offer) = share.offer() else {
+                continue;
+            };
+            let line = &mut self.classes[offer.class.index()];
+            if offer.turn > turn || !line.has_room() {
+                continue;
+            }
+            if let Some(first) = share.lose_half_to(own) {
+                line.statistics.running += 1;
+                return Some(first);
+            }
+            line.husks -= own.settle().1.husks;
+        }
+        None
+    }
+
+    /// A thread comes: what it will keep its share in.
+    pub(super) fn add_share(&mut self) -> Arc<Share> {
+        let share = Arc::new(Share::new());
+        self.shares.push(Arc::clone(&share));
+        share
+    }
+
+    /// The thread of `own` goes, and has settled.
+    pub(super) fn remove_share(&mut self, own: &Arc<Share>) {
+        self.shares.retain(|share| !Arc::ptr_eq(share, own));
+    }
+
+    /// The thread of `own` has run what it took.
+    pub(super) fn settle(&mut self, own: &Share) {
+        let (class, tally) = own.settle();
+        let line = &mut self.classes[class.index()];
+        line.statistics.running -= 1;
+        line.husks -= tally.husks;
+        line.statistics.apply(tally);
+    }
+
     /// Takes all jobs that nobody has claimed.
     pub(super) fn take_all(&mut self) -> Vec<Claimed> {
         let mut jobs = Vec::new();
-        for line in &mut self.classes {
-            for entry in std::mem::take(&mut line.entries) {
-                if entry.job.claim() {
-                    line.statistics.queued -= 1;
-                    jobs.push((entry.job, entry.waker));
-                } else {
-                    line.husks -= 1;
-                }
+        let queued = self.classes.iter_mut();
+        let queued = queued.map(|line| std::mem::take(&mut line.entries));
+        let shared = self.shares.iter().map(|share| share.take_all());
+        for entry in queued.chain(shared).flatten().collect::<Vec<_>>() {
+            let line = &mut self.classes[entry.job.class().index()];
+            if entry.job.claim() {
+                line.statistics.queued -= 1;
+                jobs.push((entry.job, entry.waker));
+            } else {
+                line.husks -= 1;
             }
         }
         jobs
@@ -191,17 +299,17 @@ impl State {
         }
     }
 
-    /// A job that was taken has run.
-    pub(super) fn note_finished(&mut self, class: Class) {
-        let statistics = &mut self.classes[class.index()].statistics;
-        statistics.running -= 1;
-        statistics.finished += 1;
-    }
-
-    /// How many entries stand in the queues, claimed or not.
+    /// How many entries stand in the queues and the shares, claimed or not.
     #[cfg(all(test, not(mainspring_loom)))]
     pub(super) fn entry_count(&self) -> usize {
-        self.classes.iter().map(|line| line.entries.len()).sum()
+        let queued = self.classes.iter().map(|line| line.entries.len());
+        queued.sum::<usize>() + self.shared_count()
+    }
+
+    /// How many entries stand in the shares, claimed or not.
+    #[cfg(all(test, not(mainspring_loom)))]
+    pub(super) fn shared_count(&self) -> usize {
+        self.shares.iter().map(|share| share.len()).sum()
     }
 
     pub(super) fn statistics(&self) -> BlockingStatistics {
@@ -215,6 +323,12 @@ impl State {
         };
         for (line, class) in self.classes.iter().zip(&mut all.classes) {
             *class = line.statistics;
+        }
+        for share in &self.shares {
+            let (class, tally) = share.tally();
+            all.classes[class.index()].apply(tally);
+        }
+        for class in &all.classes {
             all.queued += class.queued;
             all.running += class.running;
             all.finished += class.finished;

@@ -5,7 +5,8 @@
 //!
 //! *Model.* One lock over queues and counts, held for a push or a pop. **One on its way:** whoever leaves a
 //! job wakes a thread or starts one only if nobody is on the way; whoever arrives takes a job first, and
-//! then calls the next one, if there is more to do.
+//! then calls the next one, if there is more to do. Where many jobs wait, a thread takes some of them for later
+//! ([`Share`]), so that a burst does not have all threads at the lock for every job.
 //!
 //! ```text
 //!                  submit, or a thread that took a job and sees more
@@ -23,14 +24,15 @@
 //!
 //! # Invariants
 //!
-//! - **WORK-1** While a job stands in a queue whose class has room, somebody is on the way, or every thread
-//!   there may be is busy; and a busy thread takes again before it idles. So no job is forgotten.
+//! - **WORK-1** While a job stands in a queue, or in the share of a thread that has another one to run, and its
+//!   class has room, somebody is on the way, or every thread there may be is busy; and a busy thread takes
+//!   again, from both, before it idles. So no job is forgotten.
 //! - **WORK-2** `idle` counts those who wait and were not signalled; a signal is a *token*, counted in
 //!   `tokens`, and whoever takes it is on the way until it has the lock. A thread whose time is up takes a
 //!   token rather than leave.
 //! - **WORK-3** No user code runs under the lock: closures, results and hooks are called and dropped outside.
 //!
-//! *Cost.* A job takes the lock once on the loop's thread and once on the other.
+//! *Cost.* A job takes the lock once on the loop's thread and at most once on the other.
 //!
 //! *Why not a queue without locks.* Each job is a wake of a thread or stands among many: 20 ns do not show.
 //! And the counts agree with each other at every moment.
@@ -45,6 +47,7 @@ use super::class::Class;
 use super::current::{self, Member};
 use super::job::{AfterRun, Run};
 use super::options::{Hook, Options};
+use super::share::Share;
 use super::state::{Call, State};
 use super::statistics::BlockingStatistics;
 use crate::shim::{AtomicBool, Condvar, Mutex, MutexGuard, lock, start_thread, wait_timeout_while};
@@ -98,7 +101,7 @@ impl Workers {
             return Err(job);
         }
         state.push(job, waker);
-        let call = state.call_next(self.options.threads_max);
+        let call = state.call_next();
         drop(state);
         self.make(call);
         Ok(())
@@ -154,8 +157,9 @@ impl Workers {
         self.call_hook(self.options.on_thread_start.as_ref());
         let mut state = lock(&self.state);
         state.on_way -= 1;
+        let share = state.add_share();
         loop {
-            state = self.work_until_idle(state);
+            state = self.work_until_idle(state, &share);
             if self.options.on_thread_stop.is_none() {
                 break;
             }
@@ -171,6 +175,7 @@ impl Workers {
             self.call_hook(self.options.on_thread_start.as_ref());
             state = lock(&self.state);
         }
+        state.remove_share(&share);
         state.threads -= 1;
         state.retired += 1;
         let is_last = state.threads == 0;
@@ -185,9 +190,10 @@ impl Workers {
     fn work_until_idle<'a>(
         self: &'a Arc<Self>,
         mut state: MutexGuard<'a, State>,
+        share: &Share,
     ) -> MutexGuard<'a, State> {
         loop {
-            state = self.work_off(state);
+            state = self.work_off(state, share);
             if state.is_closing {
                 return state;
             }
@@ -208,19 +214,23 @@ impl Workers {
     fn work_off<'a>(
         self: &'a Arc<Self>,
         mut state: MutexGuard<'a, State>,
+        share: &Share,
     ) -> MutexGuard<'a, State> {
-        while let Some((job, waker)) = state.take() {
-            let call = state.call_next(self.options.threads_max);
+        while let Some(first) = state.take(share) {
+            let call = state.call_next();
             drop(state);
             self.make(call);
-            let class = job.class();
-            // User code that panics is caught inside; what comes out here is ours, and must not take the
-            // thread out of the counts.
-            // The loop is woken last, when it alone has the job: so the memory goes back to the thread that
-            // it came from.
-            failure::contain("a thread of the pool", || wake(current::run(job), waker));
+            let mut taken = Some(first);
+            while let Some((job, waker)) = taken {
+                // User code that panics is caught inside; what comes out here is ours, and must not take the
+                // thread out of the counts.
+                // The loop is woken last, when it alone has the job: so the memory goes back to the thread that
+                // it came from.
+                failure::contain("a thread of the pool", || wake(current::run(job), waker));
+                taken = share.next();
+            }
             state = lock(&self.state);
-            state.note_finished(class);
+            state.settle(share);
         }
         state
     }
@@ -260,6 +270,12 @@ impl Workers {
     #[cfg(all(test, not(mainspring_loom)))]
     pub(super) fn entry_count(&self) -> usize {
         lock(&self.state).entry_count()
+    }
+
+    /// How many of them stand in the shares.
+    #[cfg(all(test, not(mainspring_loom)))]
+    pub(super) fn shared_count(&self) -> usize {
+        lock(&self.state).shared_count()
     }
 
     pub(crate) fn statistics(&self) -> BlockingStatistics {
