@@ -61,10 +61,21 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
+    spawn_in_class_at(work, Class::default(), location)
+}
+
+/// As [`spawn_at`], for work of a class.
+pub(crate) fn spawn_in_class_at<F, T>(
+    work: F,
+    class: Class,
+    location: &'static Location<'static>,
+) -> Option<JoinHandle<T>>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
     let meta = SpawnMeta::at(location);
-    context::current()?
-        .pool()
-        .spawn(work, Class::default(), meta)
+    context::current()?.pool().spawn(work, class, meta)
 }
 
 #[track_caller]

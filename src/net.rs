@@ -9,6 +9,8 @@ mod close;
 mod connect;
 mod name;
 mod pooled;
+mod proxy;
+mod send_file;
 mod socket;
 mod split;
 mod stream;
@@ -25,6 +27,8 @@ pub use connect::{Connect, ConnectError, ConnectTarget, Connector, IpPreference,
 pub use mainspring_sys::resolve::{ResolveError, ResolveErrorKind};
 pub use name::{Lookup, LookupAddr, lookup, lookup_addr};
 pub use pooled::ReadPooled;
+pub use proxy::{Proxy, proxy};
+pub use send_file::{FileSent, SendFile, SentBy};
 pub use split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, StreamSocket, WriteHalf};
 pub use tcp::{TcpListener, TcpStream};
 pub use transfer::{Peek, Read, ReadVectored, StreamReady, Write, WriteAll, WriteVectored};

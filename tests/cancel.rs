@@ -62,6 +62,8 @@ mod ends;
 mod io;
 #[path = "cancel/join.rs"]
 mod join;
+#[path = "cancel/moving.rs"]
+mod moving;
 #[path = "cancel/name.rs"]
 mod name;
 #[path = "cancel/net.rs"]

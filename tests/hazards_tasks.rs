@@ -935,6 +935,10 @@ fn hz_a28_the_types_of_sockets_and_of_streams_in_memory_too() {
         net::ReadVectored<'static, 'static> => 0 0 0;
         net::WriteVectored<'static> => 0 0 0;
         net::StreamReady<'static> => 0 0 0;
+        net::SendFile<'static> => 0 0 0;
+        net::FileSent => 1 1 1;
+        net::SentBy => 1 1 1;
+        net::Proxy<'static> => 0 0 0;
         net::ReadHalf<'static, net::TcpStream> => 0 0 1;
         net::WriteHalf<'static, net::TcpStream> => 0 0 1;
         net::OwnedReadHalf<net::TcpStream> => 0 0 1;

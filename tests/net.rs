@@ -18,6 +18,10 @@ mod pool;
 mod protocol;
 #[path = "net/relay.rs"]
 mod relay;
+#[path = "net/send_file.rs"]
+mod send_file;
+#[path = "net/splice.rs"]
+mod splice;
 #[path = "net/unix.rs"]
 mod unix;
 #[path = "net/volume.rs"]

@@ -8,6 +8,7 @@
 
 use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut};
+use std::os::fd::AsFd;
 use std::panic::Location;
 use std::pin::Pin;
 use std::rc::Rc;

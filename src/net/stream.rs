@@ -224,6 +224,46 @@ macro_rules! write_methods {
             WriteAll::new(self.wait_to_write(Location::caller()), buf)
         }
 
+        /// Sends `count` bytes of `file` from the one at `offset` on, or all behind it, without a way through our memory
+        /// where the kernel can do that (`sendfile`); else a thread of the pool reads, and we write. What arrives is the same; the
+        /// answer tells which way it was, and how many bytes: fewer than `count` if the file ends before. The file's own position is neither used
+        /// nor moved. Nobody else may write to the stream meanwhile.
+        ///
+        /// `sendfile` reads the file on the loop's thread: what is not in memory is fetched from the disk first, and the
+        /// whole loop waits for that. [`SendFile::by_pool`](crate::net::SendFile::by_pool) never does.
+        ///
+        /// # Cancel safety
+        /// Not safe, because what was sent is sent, and only the future knows how much that is: ask
+        /// [`sent`](crate::net::SendFile::sent) before it is dropped, and go on from there.
+        ///
+        /// # Errors
+        /// As for `write`; EIO, EISDIR, ESPIPE of the file, and EBADF if it is not open for reading; `InvalidInput` for
+        /// an offset that no file reaches; EMFILE, when a thread is to read it.
+        ///
+        /// ```
+        /// # mainspring::run(async {
+        /// use mainspring::net::UnixStream;
+        /// let (near, far) = UnixStream::pair()?;
+        /// let file = std::fs::File::open("Cargo.toml")?;
+        /// let sent = near.send_file(&file, 0, Some(11)).await?;
+        /// assert_eq!(sent.bytes, 11);
+        /// let mut buf = [0; 16];
+        /// let count = far.read(&mut buf).await?;
+        /// assert_eq!(&buf[..count], b"[workspace]");
+        /// # std::io::Result::Ok(())
+        /// # }).unwrap().unwrap();
+        /// ```
+        #[track_caller]
+        pub fn send_file<'a>(
+            &'a self,
+            file: &'a impl AsFd,
+            offset: u64,
+            count: Option<u64>,
+        ) -> crate::net::SendFile<'a> {
+            let here = Location::caller();
+            crate::net::SendFile::new(self.wait_to_write(here), file.as_fd(), offset, count, here)
+        }
+
         /// Writes what fits, without waiting. The kernel is asked each time.
         ///
         /// # Errors

@@ -46,6 +46,10 @@ pub enum Call {
     Read,
     /// `write`.
     Write,
+    /// `sendfile`.
+    Sendfile,
+    /// `splice`.
+    Splice,
     /// `shutdown`.
     Shutdown,
     /// `getsockopt`, `setsockopt`.

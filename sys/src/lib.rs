@@ -5,8 +5,8 @@
 //!
 //! *Map.* [`event`] is the vocabulary and [`backend`] the contract of a selector; [`selector`] picks
 //! the target's own backend; [`notify`] wakes a waiting selector; [`clock`] reads the time; [`fd`]
-//! owns a descriptor; [`socket`] makes and drives sockets; [`resolve`] looks names up; [`thread`] starts
-//! a thread; [`fault`] makes any of it fail on demand.
+//! owns a descriptor; [`socket`] makes and drives sockets; [`sendfile`] and [`splice`] move bytes past us;
+//! [`resolve`] looks names up; [`thread`] starts a thread; [`fault`] makes any of it fail on demand.
 
 pub mod backend;
 pub mod clock;
@@ -17,7 +17,10 @@ mod kqueue;
 pub mod notify;
 pub mod resolve;
 pub mod selector;
+pub mod sendfile;
+mod sigpipe;
 pub mod socket;
+pub mod splice;
 pub mod thread;
 
 pub use clock::{Clock, Instant};

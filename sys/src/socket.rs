@@ -278,7 +278,7 @@ fn ip_address(addr: SocketAddrAny) -> Option<SocketAddr> {
 /// Asks the plan, then the kernel, again and again while either says EINTR. `operation` gets the
 /// number of bytes it may move at most.
 #[inline(always)]
-fn retry<T>(
+pub(crate) fn retry<T>(
     call: Call,
     len: usize,
     mut operation: impl FnMut(usize) -> rustix::io::Result<T>,

@@ -256,3 +256,23 @@ pub(crate) fn nonblocking_pipe() -> (OwnedFd, OwnedFd) {
     }
     (reader, writer)
 }
+
+/// A file of these bytes, to read and to write, that has no name any more.
+pub(crate) fn file_of(bytes: &[u8]) -> std::fs::File {
+    use std::io::Write as _;
+    use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let number = NUMBER.fetch_add(1, Relaxed);
+    let name = format!("mainspring-file-{}-{number}", std::process::id());
+    let path = std::env::temp_dir().join(name);
+    let mut options = std::fs::File::options();
+    let mut file = options
+        .create_new(true)
+        .read(true)
+        .write(true)
+        .open(&path)
+        .unwrap();
+    std::fs::remove_file(&path).unwrap();
+    file.write_all(bytes).unwrap();
+    file
+}

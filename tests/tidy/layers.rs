@@ -59,6 +59,7 @@ pub(crate) const SRC: Layers = Layers {
         ("io", "time"),
         ("codec", "io"),
         ("codec", "stream"),
+        ("net", "blocking"),
         ("net", "io"),
         ("net", "stream"),
         ("net", "time"),
@@ -78,7 +79,7 @@ pub(crate) const SYS: Layers = Layers {
     folder: "sys/src/",
     layers: &[
         &["event", "fault", "clock"],
-        &["fd", "kqueue"],
+        &["fd", "kqueue", "sigpipe"],
         &["notify"],
         &["backend"],
         // A kqueue is its own notifier: that file stands beside the selector it triggers.
@@ -94,9 +95,15 @@ pub(crate) const SYS: Layers = Layers {
             "file",
             "resolve",
             "sendfile",
+            "splice",
         ],
     ],
-    arrows: &[("clock", "fault")],
+    arrows: &[
+        ("clock", "fault"),
+        ("sendfile", "socket"),
+        ("splice", "sendfile"),
+        ("splice", "socket"),
+    ],
     structures: &[],
 };
 
