@@ -86,6 +86,8 @@ mod stream;
 mod sync;
 #[path = "cancel/tasks.rs"]
 mod tasks;
+#[path = "cancel/tcp.rs"]
+mod tcp;
 #[path = "cancel/teeth.rs"]
 mod teeth;
 #[path = "cancel/thread.rs"]

@@ -943,6 +943,10 @@ fn hz_a28_the_types_of_sockets_and_of_streams_in_memory_too() {
         net::WriteHalf<'static, net::TcpStream> => 0 0 1;
         net::OwnedReadHalf<net::TcpStream> => 0 0 1;
         net::OwnedWriteHalf<net::TcpStream> => 0 0 1;
+        net::TcpSocket => 0 0 1;
+        net::ConnectSocket => 0 0 0;
+        net::option::Linger => 1 1 1;
+        net::option::Int => 1 1 1;
         net::UnixListener => 0 0 1;
         net::Incoming<'static, net::UnixListener> => 0 0 1;
         net::ConnectUnix => 0 0 0;

@@ -12,6 +12,8 @@ mod ends;
 mod flood;
 #[path = "net/halves.rs"]
 mod halves;
+#[path = "net/options.rs"]
+mod options;
 #[path = "net/pool.rs"]
 mod pool;
 #[path = "net/protocol.rs"]
@@ -22,6 +24,8 @@ mod relay;
 mod send_file;
 #[path = "net/splice.rs"]
 mod splice;
+#[path = "net/shortage.rs"]
+mod shortage;
 #[path = "net/unix.rs"]
 mod unix;
 #[path = "net/volume.rs"]

@@ -5,8 +5,22 @@
 //! it without end (level-triggered). So an accept that meets it sleeps for [`PAUSE`] and tries again:
 //! no spin, no error for what passes by itself, and no connection lost that the peer keeps open. How
 //! often it happened, the listener's `exhausted_count` tells.
+//!
+//! *Patience.* A want that lasts is another thing: the peers' connects have succeeded, and they wait for
+//! answers that nobody will give. So when nothing could be accepted for [`PATIENCE`], what stands in the
+//! queue is taken and closed, by means of a descriptor that each listener holds back for this, and again
+//! at each pause until there are descriptors. The peers read their end and can go elsewhere. How many,
+//! `refused_count` tells.
+//!
+//! ```text
+//!    accept: EMFILE ── pause 100 ms ──► again …   for 2 s: nobody is lost
+//!                                         └────►  then, at each pause: reserve closed,
+//!                                                 queue accepted and closed, reserve opened
+//! ```
+//!
+//! ENOBUFS and ENOMEM pause only: a descriptor is not what is missing.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::future::Future;
 use std::io;
@@ -22,11 +36,17 @@ use super::socket::Socket;
 use super::transfer::{Reading, Wait};
 use crate::pin::{pinned, pinned_mut};
 use crate::stream::Stream;
-use crate::time::Sleep;
+use crate::time::{Instant, Sleep, now};
 
 /// How long an accept waits when there are no descriptors left: rare enough to cost nothing, often
 /// enough to go on soon after some are closed.
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// How long peers are kept waiting while there are no descriptors, before they are refused.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How many are refused in one go, so that a flood does not hold the thread.
+const REFUSED_AT_ONCE_MAX: usize = 64;
 
 /// How many connections may wait to be accepted; the kernel cuts it to its own limit.
 pub(super) const BACKLOG: i32 = 1024;
@@ -46,10 +66,15 @@ pub trait Listener {
     fn accept_now(fd: &Fd) -> io::Result<Self::Connection>;
 }
 
-/// A listening socket, and how often it wanted descriptors.
+/// A listening socket, and how it fares for want of descriptors.
 pub(super) struct Acceptor {
     pub(super) socket: Socket,
-    pub(super) exhausted: Cell<u64>,
+    exhausted: Cell<u64>,
+    refused: Cell<u64>,
+    /// Since when nothing could be accepted for want of descriptors.
+    short_since: Cell<Option<Instant>>,
+    /// The descriptor that is held back; none where the system would not give one.
+    reserve: RefCell<Option<Fd>>,
 }
 
 impl Acceptor {
@@ -57,6 +82,35 @@ impl Acceptor {
         Acceptor {
             socket,
             exhausted: Cell::new(0),
+            refused: Cell::new(0),
+            short_since: Cell::new(None),
+            reserve: RefCell::new(socket::reserve_fd().ok()),
+        }
+    }
+
+    pub(super) fn exhausted_count(&self) -> u64 {
+        self.exhausted.get()
+    }
+
+    pub(super) fn refused_count(&self) -> u64 {
+        self.refused.get()
+    }
+
+    /// An accept met a want that may pass: after a while the peers are told.
+    #[cold]
+    fn is_short(&self, error: &io::Error) {
+        self.exhausted.set(self.exhausted.get() + 1);
+        if !socket::is_out_of_descriptors(error) {
+            return;
+        }
+        let now = now();
+        let since = self.short_since.get().unwrap_or(now);
+        self.short_since.set(Some(since));
+        if now.saturating_duration_since(since) >= PATIENCE {
+            let mut reserve = self.reserve.borrow_mut();
+            let refused =
+                socket::refuse_waiting(self.socket.fd(), &mut reserve, REFUSED_AT_ONCE_MAX);
+            self.refused.set(self.refused.get() + refused as u64);
         }
     }
 }
@@ -113,10 +167,18 @@ macro_rules! listener {
                 Incoming::new(self, Location::caller())
             }
 
-            /// How often an accept found no descriptor left (EMFILE, ENFILE) and waited 100 ms.
+            /// How often an accept found no descriptor left (EMFILE, ENFILE), or no memory for one, and
+            /// waited 100 ms.
             #[must_use]
             pub fn exhausted_count(&self) -> u64 {
-                self.acceptor.exhausted.get()
+                self.acceptor.exhausted_count()
+            }
+
+            /// How many connections were taken and closed at once, so that their peers hear of it, because
+            /// no descriptor was left for two seconds.
+            #[must_use]
+            pub fn refused_count(&self) -> u64 {
+                self.acceptor.refused_count()
             }
         }
 
@@ -177,12 +239,14 @@ impl<L: Listener> Future for Accept<'_, L> {
             }
             match ready!(pinned!(this, wait).poll_with(cx, L::accept_now)) {
                 Err(error) if socket::is_exhausted(&error) => {
-                    let exhausted = &this.listener.shared_acceptor().0.exhausted;
-                    exhausted.set(exhausted.get() + 1);
+                    this.listener.shared_acceptor().0.is_short(&error);
                     pinned_mut!(self.as_mut(), pause).reset_after(PAUSE);
                     self.is_paused.set(true);
                 }
-                result => return Poll::Ready(result),
+                result => {
+                    this.listener.shared_acceptor().0.short_since.set(None);
+                    return Poll::Ready(result);
+                }
             }
         }
     }

@@ -1,5 +1,6 @@
 //! `TcpStream`: a TCP connection.
 
+mod builder;
 mod listener;
 
 use std::fmt;
@@ -16,6 +17,7 @@ use mainspring_sys::socket;
 
 use super::close::CloseGracefully;
 use super::connect::{Connect, ConnectTarget};
+use super::option::{any_option, tcp_options};
 use super::socket::{Family, Socket};
 use super::split::{
     self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, SharedSocket, StreamSocket, WriteHalf,
@@ -27,6 +29,7 @@ use super::transfer::{
 use crate::io::{AsyncRead, AsyncWrite};
 use crate::reactor::Direction;
 
+pub use builder::{ConnectSocket, TcpSocket};
 pub use listener::TcpListener;
 
 /// A TCP connection.
@@ -58,6 +61,10 @@ impl TcpStream {
         TcpStream {
             socket: Socket::new(fd, Family::Tcp),
         }
+    }
+
+    fn fd(&self) -> &Fd {
+        self.socket.fd()
     }
 
     /// A socket that is connected.
@@ -110,20 +117,44 @@ impl TcpStream {
         self.socket.into_owned().into()
     }
 
-    /// Whether small writes are sent at once (TCP_NODELAY).
+    any_option!();
+    tcp_options!();
+
+    /// Whether segments are acknowledged at once: see [`QuickAck`](super::option::QuickAck).
     ///
     /// # Errors
-    /// What the kernel says.
-    pub fn nodelay(&self) -> io::Result<bool> {
-        socket::nodelay(self.socket.fd())
+    /// `Unsupported` but on Linux; what the kernel says.
+    pub fn quickack(&self) -> io::Result<bool> {
+        self.option(super::option::QuickAck)
     }
 
-    /// Sends small writes at once, or gathers them.
+    /// Acknowledges segments at once, for a while.
     ///
     /// # Errors
-    /// What the kernel says.
-    pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
-        socket::set_nodelay(self.socket.fd(), nodelay)
+    /// `Unsupported` but on Linux; what the kernel says.
+    pub fn set_quickack(&self, quickack: bool) -> io::Result<()> {
+        self.set_option(super::option::QuickAck, quickack)
+    }
+
+    /// Closes the connection by a reset: what was not sent is thrown away, and the peer's next read or write
+    /// fails with ECONNRESET, so that nobody takes the end for an orderly one.
+    ///
+    /// # Errors
+    /// What the kernel says of the option; the stream is closed in any case.
+    ///
+    /// ```
+    /// # mainspring::run(async {
+    /// use mainspring::net::{TcpListener, TcpStream};
+    /// let listener = TcpListener::bind("127.0.0.1:0".parse().unwrap())?;
+    /// let client = TcpStream::connect(listener.local_addr()?).await?;
+    /// listener.accept().await?.0.close_by_reset()?;
+    /// let error = client.read(&mut [0; 8]).await.unwrap_err();
+    /// assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+    /// # std::io::Result::Ok(())
+    /// # }).unwrap().unwrap();
+    /// ```
+    pub fn close_by_reset(self) -> io::Result<()> {
+        self.set_zero_linger()
     }
 
     /// The address of this end.

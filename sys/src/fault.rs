@@ -54,6 +54,8 @@ pub enum Call {
     Shutdown,
     /// `getsockopt`, `setsockopt`.
     SocketOption,
+    /// `open`, of the descriptor that a listener holds back.
+    OpenReserve,
     /// A thread of the pool, which `clone` makes.
     ThreadStart,
     /// `getaddrinfo`, `getnameinfo`, `if_nametoindex`. For the first two an errno stands for a code, EAI_AGAIN

@@ -3,7 +3,8 @@
 //! *Role.* The network types of `mainspring` are made of these functions over [`&Fd`](Fd). None of
 //! them waits: a call that can't go on says `WouldBlock`, and the reactor takes over. Bytes are moved
 //! by [`recv`], [`send`], their vectored twins, [`read`] and [`write()`], which live in
-//! `socket/transfer.rs`; Unix sockets and their names are in `socket/unix.rs`.
+//! `socket/transfer.rs`; Unix sockets and their names are in `socket/unix.rs`, options in [`option`], what
+//! a listener does without descriptors in `socket/reserve.rs`.
 //!
 //! *Model.* One function is one system call, and beside it only what the call's own traps demand:
 //!
@@ -24,6 +25,8 @@
 //! blocks a listener that was switched over by somebody else, and it offers no place to inject a
 //! fault.
 
+pub mod option;
+mod reserve;
 mod transfer;
 mod unix;
 
@@ -41,6 +44,7 @@ use rustix::net::{AddressFamily, Protocol, SocketAddrAny, SocketType, ipproto, s
 use crate::fault::{self, Call};
 use crate::fd::Fd;
 
+pub use reserve::{is_exhausted, is_out_of_descriptors, refuse_waiting, reserve_fd};
 pub use transfer::{Moved, peek, read, recv, recv_vectored, send, send_vectored, write};
 pub use unix::{
     accept_unix, bind_unix, connect_unix, local_addr_unix, path_addr, peer_addr_unix, unix_pair,
@@ -213,34 +217,6 @@ pub fn shutdown(fd: &Fd, how: Shutdown) -> io::Result<()> {
     retry(Call::Shutdown, 0, |_| rustix::net::shutdown(fd, how))
 }
 
-/// Lets `bind` take an address on which old connections still linger (SO_REUSEADDR).
-///
-/// # Errors
-/// What `setsockopt` says.
-pub fn set_reuse_address(fd: &Fd, reuse: bool) -> io::Result<()> {
-    retry(Call::SocketOption, 0, |_| {
-        sockopt::set_socket_reuseaddr(fd, reuse)
-    })
-}
-
-/// Sends small segments at once (TCP_NODELAY) instead of collecting them.
-///
-/// # Errors
-/// What `setsockopt` says; on macOS EINVAL when the connection is already reset.
-pub fn set_nodelay(fd: &Fd, nodelay: bool) -> io::Result<()> {
-    retry(Call::SocketOption, 0, |_| {
-        sockopt::set_tcp_nodelay(fd, nodelay)
-    })
-}
-
-/// Whether small segments are sent at once.
-///
-/// # Errors
-/// What `getsockopt` says.
-pub fn nodelay(fd: &Fd) -> io::Result<bool> {
-    retry(Call::SocketOption, 0, |_| sockopt::tcp_nodelay(fd))
-}
-
 /// Sets O_NONBLOCK. The flag belongs to the open file, not to the descriptor: whoever else holds a
 /// duplicate, another process too, sees it as well (hz_c27).
 ///
@@ -252,23 +228,6 @@ pub fn set_nonblocking(fd: BorrowedFd<'_>) -> io::Result<()> {
         rustix::fs::fcntl_setfl(fd, flags | rustix::fs::OFlags::NONBLOCK)?;
     }
     Ok(())
-}
-
-/// A descriptor to hold back: when `accept` says EMFILE, dropping this one makes room to take the
-/// connection, close it politely, and open the reserve again (hz_d01). It is open on `/dev/null`.
-///
-/// # Errors
-/// EMFILE, ENFILE; `NotFound` in a root directory without `/dev`.
-pub fn reserve_fd() -> io::Result<Fd> {
-    use rustix::fs::{Mode, OFlags, open};
-    let fd = rustix::io::retry_on_intr(|| {
-        open(
-            c"/dev/null",
-            OFlags::RDONLY | OFlags::CLOEXEC,
-            Mode::empty(),
-        )
-    })?;
-    Ok(Fd::from(fd))
 }
 
 fn ip_address(addr: SocketAddrAny) -> Option<SocketAddr> {
@@ -371,13 +330,9 @@ mod os {
     }
 }
 
-/// Whether `error` says that the process or the system has no descriptor, or no memory for one, left:
-/// an accept that met it leaves the connection in the queue, and can be made again later.
+/// Whether `error` says that the machine has no addresses of the family that was asked for.
 #[must_use]
-pub fn is_exhausted(error: &io::Error) -> bool {
+pub fn is_family_missing(error: &io::Error) -> bool {
     let errno = Errno::from_io_error(error);
-    matches!(
-        errno,
-        Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM)
-    )
+    matches!(errno, Some(Errno::AFNOSUPPORT | Errno::ADDRNOTAVAIL))
 }

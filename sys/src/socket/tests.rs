@@ -5,6 +5,7 @@ use std::io::{ErrorKind, IoSlice, IoSliceMut};
 use rustix::fs::{OFlags, fcntl_getfl};
 use rustix::io::{FdFlags, fcntl_getfd};
 
+use super::option::SocketOption as _;
 use super::*;
 
 fn loopback() -> SocketAddr {
@@ -13,7 +14,7 @@ fn loopback() -> SocketAddr {
 
 fn listener() -> (Fd, SocketAddr) {
     let listener = tcp_socket(loopback()).unwrap();
-    set_reuse_address(&listener, true).unwrap();
+    option::ReuseAddress.set(&listener, true).unwrap();
     bind(&listener, loopback()).unwrap();
     listen(&listener, 8).unwrap();
     let addr = local_addr(&listener).unwrap();
@@ -180,8 +181,8 @@ fn hz_d03_a_refused_connect_gives_its_error_once() {
 fn nodelay_is_what_it_was_set_to() {
     let (client, _server) = tcp_pair();
     for nodelay_set in [true, false] {
-        set_nodelay(&client, nodelay_set).unwrap();
-        assert_eq!(nodelay(&client).unwrap(), nodelay_set);
+        option::NoDelay.set(&client, nodelay_set).unwrap();
+        assert_eq!(option::NoDelay.get(&client).unwrap(), nodelay_set);
     }
 }
 
