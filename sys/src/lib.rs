@@ -6,13 +6,15 @@
 //! *Map.* [`event`] is the vocabulary and [`backend`] the contract of a selector; [`selector`] picks
 //! the target's own backend; [`notify`] wakes a waiting selector; [`clock`] reads the time; [`fd`]
 //! owns a descriptor; [`socket`] makes and drives sockets; [`sendfile`] and [`splice`] move bytes past us;
-//! [`resolve`] looks names up; [`thread`] starts a thread; [`fault`] makes any of it fail on demand.
+//! [`resolve`] looks names up; [`file`] reads a small file; [`thread`] starts a thread; [`fault`] makes any
+//! of it fail on demand.
 
 pub mod backend;
 pub mod clock;
 pub mod event;
 pub mod fault;
 pub mod fd;
+pub mod file;
 mod kqueue;
 pub mod notify;
 pub mod resolve;
