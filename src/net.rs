@@ -7,6 +7,7 @@
 mod accept;
 mod close;
 mod connect;
+pub mod dns;
 mod name;
 pub mod option;
 mod pooled;

@@ -56,6 +56,8 @@ mod codec;
 mod connect;
 #[path = "cancel/copy.rs"]
 mod copy;
+#[path = "cancel/dns.rs"]
+mod dns;
 #[path = "cancel/ends.rs"]
 mod ends;
 #[path = "cancel/io.rs"]
@@ -78,6 +80,8 @@ mod read;
 mod scope;
 #[path = "cancel/seek.rs"]
 mod seek;
+#[path = "dns/server.rs"]
+mod server;
 #[path = "cancel/slow.rs"]
 mod slow;
 #[path = "cancel/stream.rs"]

@@ -987,6 +987,33 @@ fn hz_a28_the_types_of_names_and_of_connecting_by_name_too() {
 }
 
 #[test]
+fn hz_a28_the_types_of_the_resolver_too() {
+    use mainspring::net::dns;
+    let mut wrong = String::new();
+    table! {
+        wrong;
+        dns::DnsResolver => 0 0 1;
+        dns::DnsAnswer<u8> => 0 0 1;
+        dns::DnsConfig => 1 1 1;
+        dns::DnsError => 1 1 1;
+        dns::Asked => 1 1 1;
+        dns::Said => 1 1 1;
+        dns::Reason => 1 1 1;
+        dns::Hosts => 1 1 1;
+        dns::Message => 1 1 1;
+        dns::Malformed => 1 1 1;
+        dns::Name => 1 1 1;
+        dns::InvalidName => 1 1 1;
+        dns::Question => 1 1 1;
+        dns::Record => 1 1 1;
+        dns::Data => 1 1 1;
+        dns::Kind => 1 1 1;
+        dns::Code => 1 1 1;
+    }
+    assert!(wrong.is_empty(), "[Send, Sync, Unpin] of{wrong}");
+}
+
+#[test]
 fn hz_a28_the_types_of_the_blocking_pool_too() {
     use mainspring::task::blocking;
     let mut wrong = String::new();

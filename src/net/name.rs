@@ -42,6 +42,7 @@ use crate::context;
 use crate::reactor;
 use crate::resolver::{AddrName, Resolver};
 use crate::task::budget::poll_spend;
+use crate::task::caller::Caller;
 
 pub(super) use number::number;
 
@@ -166,7 +167,8 @@ impl Lookup {
     ) -> io::Result<Asking<Vec<SocketAddr>>> {
         let event_loop = context::current().ok_or_else(reactor::no_loop)?;
         if let Some(resolver) = resolver.or_else(|| event_loop.resolver.current()) {
-            return Ok(Asking::Resolver(resolver.lookup(host, self.port)));
+            let asked = Caller::at(self.location).within(|| resolver.lookup(host, self.port));
+            return Ok(Asking::Resolver(asked));
         }
         let (host, port) = (Box::<str>::from(host), self.port);
         Asking::system(self.location, move || resolve::lookup(&host, port))
@@ -231,7 +233,10 @@ impl LookupAddr {
         let event_loop = context::current().ok_or_else(reactor::no_loop)?;
         let addr = self.addr;
         let resolver = event_loop.resolver.current();
-        if let Some(asked) = resolver.and_then(|resolver| resolver.lookup_addr(addr)) {
+        let here = Caller::at(self.location);
+        if let Some(asked) =
+            resolver.and_then(|resolver| here.within(|| resolver.lookup_addr(addr)))
+        {
             return Ok(Asking::Resolver(asked));
         }
         Asking::system(self.location, move || {

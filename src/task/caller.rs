@@ -25,6 +25,16 @@ impl Caller {
         )
     }
 
+    /// This line.
+    #[cfg_attr(not(feature = "inspect"), allow(unused_variables))]
+    #[inline]
+    pub(crate) fn at(location: &'static Location<'static>) -> Caller {
+        Caller(
+            #[cfg(feature = "inspect")]
+            location,
+        )
+    }
+
     /// Runs `poll` on behalf of this line; of the innermost, if several say so.
     #[inline]
     pub(crate) fn within<R>(self, poll: impl FnOnce() -> R) -> R {
