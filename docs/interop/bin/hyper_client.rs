@@ -7,7 +7,6 @@
 //! ```
 
 use std::io;
-use std::net::SocketAddr;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -75,9 +74,8 @@ fn main() -> Result<(), Failure> {
     let port = uri
         .port_u16()
         .ok_or_else(|| failure("the URL needs a port"))?;
-    let ip = host.replace("localhost", "127.0.0.1").parse()?;
     mainspring::run(async {
-        let stream = TcpStream::connect(SocketAddr::new(ip, port)).await?;
+        let stream = TcpStream::connect((host, port)).await?;
         match file {
             None => fetch(stream, &uri, body).await,
             Some(file) => {

@@ -13,6 +13,7 @@
 use std::cell::Cell;
 use std::convert::Infallible;
 use std::io;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +26,7 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use mainspring::io::{AsyncRead, AsyncWrite};
 use mainspring::net::{TcpListener, TcpStream};
+use mainspring::task::try_join_all;
 use mainspring::time::timeout;
 use mainspring_interop::certificate::Certificate;
 use mainspring_interop::hyper_rt::{LoopExecutor, LoopTimer, ToHyper};
@@ -127,13 +129,13 @@ fn main() -> io::Result<()> {
     };
     let count = Rc::new(Cell::new(0));
     mainspring::run(async {
-        let mut listeners = Vec::new();
+        let mut listeners: Vec<Pin<Box<dyn Future<Output = io::Result<Infallible>>>>> = Vec::new();
         for (name, version) in [("http1", Version::Http1), ("http2", Version::Http2)] {
             let Some(address) = value(&format!("--{name}")) else {
                 continue;
             };
             let count = Rc::clone(&count);
-            listeners.push(mainspring::spawn(async move {
+            listeners.push(Box::pin(async move {
                 let each = |stream| {
                     let count = Rc::clone(&count);
                     async move { told(serve(stream, version, count).await) }
@@ -147,7 +149,7 @@ fn main() -> io::Result<()> {
                 std::fs::write(path, &certificate.pem)?;
             }
             let config = certificate.server(&["h2", "http/1.1"])?;
-            listeners.push(mainspring::spawn(async move {
+            listeners.push(Box::pin(async move {
                 let each = |stream| {
                     let (config, count) = (Arc::clone(&config), Rc::clone(&count));
                     async move { told(serve_tls(stream, config, count).await) }
@@ -159,10 +161,7 @@ fn main() -> io::Result<()> {
             let words = "say where: --http1 ADDRESS, --http2 ADDRESS, --tls ADDRESS";
             return Err(io::Error::new(io::ErrorKind::InvalidInput, words));
         }
-        for listener in listeners {
-            let never = listener.await??;
-            match never {}
-        }
-        Ok(())
+        // None of them ends but with an error, and that ends the others.
+        try_join_all(listeners).await.map(drop)
     })?
 }

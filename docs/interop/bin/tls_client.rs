@@ -8,7 +8,6 @@
 //! there was none.
 
 use std::io;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use mainspring::io::{AsyncReadExt, AsyncWriteExt};
@@ -22,10 +21,8 @@ const TIME_MAX: Duration = Duration::from_secs(10);
 
 async fn talk(host: &str, port: u16, file: &str, line: &str) -> io::Result<()> {
     let config = certificate::client_of_file(file)?;
-    let ip = host.replace("localhost", "127.0.0.1");
-    let address = SocketAddr::new(ip.parse().map_err(io::Error::other)?, port);
     let name = ServerName::try_from(host.to_string()).map_err(io::Error::other)?;
-    let stream = TcpStream::connect(address).await?;
+    let stream = TcpStream::connect((host, port)).await?;
     let mut stream = tls::connect(stream, config, name).await?;
     println!("agreed on {:?}", stream.session().protocol_version());
     stream.write_all(format!("{line}\n").as_bytes()).await?;
