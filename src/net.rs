@@ -1,4 +1,4 @@
-//! Sockets: TCP and Unix streams, and their listeners.
+//! Sockets: TCP and Unix streams, their listeners, and UDP.
 //!
 //! Every operation is tried at once and waits only after a WouldBlock; a socket that never waits is
 //! never registered with the kernel. Sockets are non-blocking and close-on-exec from birth, and no
@@ -20,6 +20,7 @@ mod tcp;
 #[cfg(all(test, not(mainspring_loom)))]
 mod tests;
 mod transfer;
+pub mod udp;
 mod unix;
 
 pub use crate::resolver::{AddrName, Resolver, Resolving};
@@ -34,4 +35,5 @@ pub use send_file::{FileSent, SendFile, SentBy};
 pub use split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, StreamSocket, WriteHalf};
 pub use tcp::{ConnectSocket, TcpListener, TcpSocket, TcpStream};
 pub use transfer::{Peek, Read, ReadVectored, StreamReady, Write, WriteAll, WriteVectored};
+pub use udp::UdpSocket;
 pub use unix::{ConnectUnix, UnixListener, UnixStream};

@@ -100,6 +100,8 @@ mod thread;
 mod time;
 #[path = "cancel/token.rs"]
 mod token;
+#[path = "cancel/udp.rs"]
+mod udp;
 #[path = "cancel/wire.rs"]
 mod wire;
 #[path = "cancel/write.rs"]

@@ -1,4 +1,4 @@
-//! `Socket`: a stream socket's descriptor with its source, as every stream type here holds it.
+//! `Socket`: a socket's descriptor with its source, as every stream and datagram type here holds it.
 
 use std::cell::Cell;
 use std::io::{self, IoSlice, IoSliceMut};
@@ -18,7 +18,7 @@ use crate::reactor::{Direction, Source};
 use crate::task::budget::poll_spend;
 use crate::task::wait::WaitNode;
 
-/// A non-blocking stream socket that closes, and leaves its selector, on drop.
+/// A non-blocking socket that closes, and leaves its selector, on drop.
 pub(crate) struct Socket {
     fd: Option<Fd>,
     source: Rc<Source>,
@@ -36,6 +36,8 @@ pub(crate) enum Family {
     /// A queue of messages: a read stops behind one that carries descriptors, or another writer's
     /// credentials, and before urgent data, whatever comes after it.
     Unix,
+    /// Datagrams, whole or not at all: how long one is says nothing of the next.
+    Datagram,
 }
 
 impl Socket {
@@ -60,7 +62,12 @@ impl Socket {
     /// the family (hz_c05).
     #[inline]
     pub(crate) fn moved(&self, direction: Direction, moved: Moved) -> usize {
-        if self.family == Family::Tcp || direction == Direction::Write {
+        let is_telling = match self.family {
+            Family::Tcp => true,
+            Family::Unix => direction == Direction::Write,
+            Family::Datagram => false,
+        };
+        if is_telling {
             self.source.transferred(direction, moved.done, moved.asked);
         }
         moved.done
@@ -129,7 +136,7 @@ impl Socket {
     /// As [`Socket::poll_with`], for a poll function, which waits with the source's resident node.
     /// `here` is its caller, for want of an extension future that says whose line it is.
     #[inline]
-    fn poll_resident<R>(
+    pub(crate) fn poll_resident<R>(
         &self,
         direction: Direction,
         cx: &Context<'_>,
@@ -171,15 +178,21 @@ impl Socket {
         direction: Direction,
         operation: impl FnOnce(&Fd) -> io::Result<Moved>,
     ) -> io::Result<usize> {
-        match operation(self.fd()) {
-            Ok(moved) => Ok(self.moved(direction, moved)),
-            Err(error) => {
-                if error.kind() == io::ErrorKind::WouldBlock {
-                    self.source.clear(direction);
-                }
-                Err(error)
-            }
+        let moved = self.try_with(direction, operation)?;
+        Ok(self.moved(direction, moved))
+    }
+
+    /// Runs `operation` once and without waiting.
+    pub(crate) fn try_with<R>(
+        &self,
+        direction: Direction,
+        operation: impl FnOnce(&Fd) -> io::Result<R>,
+    ) -> io::Result<R> {
+        let result = operation(self.fd());
+        if matches!(&result, Err(error) if error.kind() == io::ErrorKind::WouldBlock) {
+            self.source.clear(direction);
         }
+        result
     }
 
     /// As [`Socket::poll_resident`], for an operation that moves bytes.

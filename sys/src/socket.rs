@@ -3,8 +3,8 @@
 //! *Role.* The network types of `mainspring` are made of these functions over [`&Fd`](Fd). None of
 //! them waits: a call that can't go on says `WouldBlock`, and the reactor takes over. Bytes are moved
 //! by [`recv`], [`send`], their vectored twins, [`read`] and [`write()`], which live in
-//! `socket/transfer.rs`; Unix sockets and their names are in `socket/unix.rs`, options in [`option`], what
-//! a listener does without descriptors in `socket/reserve.rs`.
+//! `socket/transfer.rs`; datagrams are in `socket/udp.rs`, Unix sockets and their names in `socket/unix.rs`,
+//! options in [`option`], what a listener does without descriptors in `socket/reserve.rs`.
 //!
 //! *Model.* One function is one system call, and beside it only what the call's own traps demand:
 //!
@@ -28,6 +28,7 @@
 pub mod option;
 mod reserve;
 mod transfer;
+mod udp;
 mod unix;
 
 #[cfg(test)]
@@ -46,6 +47,10 @@ use crate::fd::Fd;
 
 pub use reserve::{is_exhausted, is_out_of_descriptors, refuse_waiting, reserve_fd};
 pub use transfer::{Moved, peek, read, recv, recv_vectored, send, send_vectored, write};
+pub use udp::{
+    Taken, connect_udp, disconnect_udp, peek_datagram, peek_datagram_from, recv_datagram,
+    recv_datagram_from, send_datagram, send_datagram_to, udp_socket,
+};
 pub use unix::{
     accept_unix, bind_unix, connect_unix, local_addr_unix, path_addr, peer_addr_unix, unix_pair,
     unix_socket,

@@ -28,16 +28,16 @@ use crate::fd::Fd;
 
 /// The most bytes that one call is asked to move. macOS refuses more than `INT_MAX` with EINVAL
 /// instead of moving fewer (hz_d10); Linux never moves more than this, whatever it is asked.
-const LEN_MAX: usize = 0x7fff_f000;
+pub(super) const LEN_MAX: usize = 0x7fff_f000;
 
 /// The most slices that one call takes: IOV_MAX of every system here. One more is EINVAL, or EMSGSIZE.
 const SLICES_MAX: usize = 1024;
 
 /// Each send carries it. macOS does without, see `silence_sigpipe` in the parent module.
 #[cfg(not(target_vendor = "apple"))]
-const SEND_FLAGS: SendFlags = SendFlags::NOSIGNAL;
+pub(super) const SEND_FLAGS: SendFlags = SendFlags::NOSIGNAL;
 #[cfg(target_vendor = "apple")]
-const SEND_FLAGS: SendFlags = SendFlags::empty();
+pub(super) const SEND_FLAGS: SendFlags = SendFlags::empty();
 
 /// What a transfer on a socket came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,0 +1,143 @@
+//! The named futures of a UDP socket: `Recv`, `SendTo` and their kin.
+//!
+//! *Model.* As those of streams: each borrows its socket and embeds one wait. It tries first, waits only
+//! after a WouldBlock, and its drop leaves the queue. What is tried stands in `call.rs`.
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::panic::Location;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use super::call;
+use crate::net::socket::Socket;
+use crate::net::transfer::{Reading, Wait, Writing};
+use crate::pin::{pinned, pinned_beside};
+use crate::reactor::Direction;
+
+/// A future that tries `$call` with what it was `$given`, and waits in between.
+macro_rules! future {
+    ($(#[$doc:meta])* $Name:ident, $Way:ident, $given:ident: $Given:ty, $Output:ty, |$fd:ident| $call:expr) => {
+        $(#[$doc])*
+        #[must_use = "futures do nothing unless you `.await` or poll them"]
+        pub struct $Name<'a> {
+            wait: Wait<'a, $Way>,
+            $given: $Given,
+        }
+
+        impl<'a> $Name<'a> {
+            #[inline]
+            pub(super) fn new(wait: Wait<'a, $Way>, $given: $Given) -> $Name<'a> {
+                $Name { wait, $given }
+            }
+        }
+
+        impl Future for $Name<'_> {
+            type Output = io::Result<$Output>;
+
+            #[inline]
+            fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<$Output>> {
+                let (wait, $given) = pinned_beside!(self, wait, $given);
+                wait.poll_with(cx, |$fd| $call)
+            }
+        }
+
+        impl fmt::Debug for $Name<'_> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct(stringify!($Name)).finish_non_exhaustive()
+            }
+        }
+    };
+}
+
+future! {
+    /// Receives a datagram from the peer. Made by [`UdpSocket::recv`](super::UdpSocket::recv).
+    ///
+    /// # Cancel safety
+    /// Safe: a datagram is taken only in the poll that returns it.
+    Recv, Reading, buf: &'a mut [u8], usize, |fd| call::recv(fd, buf)
+}
+
+future! {
+    /// Receives a datagram from anybody. Made by [`UdpSocket::recv_from`](super::UdpSocket::recv_from).
+    ///
+    /// # Cancel safety
+    /// Safe: a datagram is taken only in the poll that returns it.
+    RecvFrom, Reading, buf: &'a mut [u8], (usize, SocketAddr), |fd| call::recv_from(fd, buf)
+}
+
+future! {
+    /// Looks at a datagram. Made by [`UdpSocket::peek`](super::UdpSocket::peek).
+    ///
+    /// # Cancel safety
+    /// Safe: nothing is taken.
+    Peek, Reading, buf: &'a mut [u8], usize, |fd| call::peek(fd, buf)
+}
+
+future! {
+    /// Looks at a datagram and its sender. Made by [`UdpSocket::peek_from`](super::UdpSocket::peek_from).
+    ///
+    /// # Cancel safety
+    /// Safe: nothing is taken.
+    PeekFrom, Reading, buf: &'a mut [u8], (usize, SocketAddr), |fd| call::peek_from(fd, buf)
+}
+
+future! {
+    /// Sends a datagram to the peer. Made by [`UdpSocket::send`](super::UdpSocket::send).
+    ///
+    /// # Cancel safety
+    /// Safe: the datagram is sent only in the poll that says so.
+    Send, Writing, buf: &'a [u8], usize, |fd| call::send(fd, buf)
+}
+
+future! {
+    /// Sends a datagram to anybody. Made by [`UdpSocket::send_to`](super::UdpSocket::send_to).
+    ///
+    /// # Cancel safety
+    /// Safe: the datagram is sent only in the poll that says so.
+    SendTo, Writing, datagram: (&'a [u8], SocketAddr), usize,
+    |fd| call::send_to(fd, datagram.0, datagram.1)
+}
+
+/// Waits until a datagram may be received, or sent. Made by the `readable` and `writable` of
+/// [`UdpSocket`](super::UdpSocket).
+///
+/// # Cancel safety
+/// Safe.
+#[must_use = "futures do nothing unless you `.await` or poll them"]
+pub struct DatagramReady<'a> {
+    wait: Wait<'a, Direction>,
+    direction: Direction,
+}
+
+impl<'a> DatagramReady<'a> {
+    pub(super) fn new(
+        socket: &'a Socket,
+        direction: Direction,
+        location: &'static Location<'static>,
+    ) -> DatagramReady<'a> {
+        DatagramReady {
+            wait: Wait::new(socket, direction, location),
+            direction,
+        }
+    }
+}
+
+impl Future for DatagramReady<'_> {
+    type Output = io::Result<()>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.wait.socket().source().doubt(self.direction);
+        pinned!(self.as_ref(), wait).poll_with(cx, |_| Ok(()))
+    }
+}
+
+impl fmt::Debug for DatagramReady<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DatagramReady")
+            .field("for", &self.direction)
+            .finish()
+    }
+}
