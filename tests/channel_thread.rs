@@ -791,9 +791,12 @@ fn hz_h09_a_oneshot_wakes_the_latest_of_its_waiters() {
 #[test]
 fn p40_the_joins_of_remote_work_refuse_on_the_thread_of_any_loop() {
     let (own, other) = (Runtime::new().unwrap(), Runtime::new().unwrap());
-    for handle in [own.handle(), other.handle()] {
+    for runtime in [&own, &other] {
+        let handle = runtime.handle();
+        // Its result is there: a join that does not refuse says so, and waits for nobody.
+        let work = handle.spawn(async {}).unwrap();
+        runtime.tick().unwrap();
         own.block_on(async {
-            let work = handle.spawn(async {}).unwrap();
             let refused = catch_unwind(AssertUnwindSafe(|| drop(work.join())));
             assert!(panic_text(refused).starts_with("RemoteJoin::join would block"));
             let mut work = handle.spawn(async {}).unwrap();

@@ -85,6 +85,7 @@ async fn reads(count: &Cell<u32>, end: u32) {
     while count.get() < end {
         stream.read_exact(&mut byte).await.unwrap();
         count.set(count.get() + 1);
+        assert!(count.get() < FOR_EVER, "the others have had no turn");
     }
 }
 
