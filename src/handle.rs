@@ -97,7 +97,11 @@ impl Handle {
         Ok(self.send(location, make))
     }
 
-    /// Calls `f` on the loop's thread, as [`call_soon`](crate::call_soon) does there.
+    /// Calls `f` on the loop's thread, as [`call_soon`](crate::call_soon) does there, and forgets it: a panic of `f`
+    /// goes to the loop's failure policy ([`Builder::on_failure`](crate::Builder::on_failure)).
+    ///
+    /// For who wants to know what came of it there is [`Handle::call`], at the price of a shared slot for the
+    /// result. Calls of both kinds from one thread are made in one order.
     ///
     /// # Errors
     /// [`Closed`] with the closure, if the loop is gone.
@@ -126,7 +130,8 @@ impl Handle {
     /// Calls `f` on the loop's thread, in a task of its own, in the order of the calls of one thread. What it
     /// returns, or its panic, comes back through the [`RemoteJoin`]; dropping that detaches.
     ///
-    /// asyncio: `call_soon_threadsafe`.
+    /// Where nobody asks for the result, [`Handle::call_soon`] costs less. asyncio's `call_soon_threadsafe` is that
+    /// one; it has none that gives a result.
     ///
     /// # Errors
     /// [`Closed`] with the closure, if the loop is gone.

@@ -258,6 +258,41 @@ fn a_callback_from_another_thread_runs_in_the_loop() {
 }
 
 #[test]
+fn calls_with_and_without_a_result_go_in_one_order_and_a_panic_has_its_own_way_in_each() {
+    let log = Log::default();
+    let failures = log.clone();
+    let policy = FailurePolicy::Call(Box::new(move |failure| failures.push(failure.message())));
+    let runtime = Builder::new().on_failure(policy).build().unwrap();
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let handle = runtime.handle();
+    let thread = std::thread::spawn(move || {
+        let says = |what: &'static str| {
+            let sender = sender.clone();
+            move || sender.send(what).unwrap()
+        };
+        handle.call_soon(says("a")).unwrap();
+        let b = handle.call(says("b")).unwrap();
+        handle.call_soon(says("c")).unwrap();
+        handle.call_soon(|| panic!("of the loop")).unwrap();
+        let fails = handle.call(|| panic!("of the caller")).unwrap();
+        handle.stop();
+        (b, fails)
+    });
+    let (b, fails) = thread.join().unwrap();
+    runtime.run_forever().unwrap();
+    assert_eq!(receiver.try_iter().collect::<Vec<_>>(), ["a", "b", "c"]);
+    b.join().unwrap();
+    assert!(
+        fails
+            .join()
+            .unwrap_err()
+            .to_string()
+            .contains("of the caller")
+    );
+    assert_eq!(log.take(), "of the loop");
+}
+
+#[test]
 #[should_panic(expected = "callbacks must be made inside a running loop")]
 fn a_callback_needs_a_loop() {
     drop(call_soon(|| ()));
