@@ -197,8 +197,6 @@ impl Line for Barrier {
     }
 
     /// Its round goes on without it.
-    fn put_back(&self, _: Self::Handed, _: u64) {}
-
     fn word(&self) -> u64 {
         self.tag.number()
     }

@@ -10,7 +10,7 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use super::line::{Line, Place, Who};
+use super::line::{Line, Place, Who, serve_all};
 use crate::pin::pinned;
 use crate::task::resource::{Peer, Tag};
 use crate::task::wait::{Kind, WaitQueue};
@@ -120,14 +120,8 @@ impl Line for Event {
     fn take(&self, (): ()) {}
 
     fn serve(&self) -> bool {
-        let has_waiters = self.is_set.get() && !self.waiters.is_empty();
-        if has_waiters {
-            self.waiters.give_all(|| ());
-        }
-        has_waiters
+        serve_all(self)
     }
-
-    fn put_back(&self, (): (), (): ()) {}
 
     fn word(&self) -> u64 {
         let word = self.tag.number();

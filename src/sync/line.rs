@@ -49,8 +49,10 @@ pub(super) trait Line {
     /// Hands out what is to be had to those who wait; says whether anybody was served.
     fn serve(&self) -> bool;
 
-    /// What was handed to somebody who is gone: for the front of the line.
-    fn put_back(&self, handed: Self::Handed, request: Self::Request);
+    /// What was handed to somebody who is gone: for the front of the line. Nothing, where it is but the word that
+    /// all were told.
+    #[inline]
+    fn put_back(&self, _handed: Self::Handed, _request: Self::Request) {}
 
     /// The number of the primitive's tag; its peer is noted on the way.
     fn word(&self) -> u64;
@@ -66,6 +68,15 @@ pub(super) trait Line {
     fn left(&self, _: Self::Request) {
         self.serve();
     }
+}
+
+/// [`Line::serve`] of a condition of which all who wait are told at once.
+pub(super) fn serve_all(line: &impl Line<Handed = (), Request = ()>) -> bool {
+    let has_waiters = line.has(()) && !line.waiters().is_empty();
+    if has_waiters {
+        line.waiters().give_all(|| ());
+    }
+    has_waiters
 }
 
 /// How far a future has come.
