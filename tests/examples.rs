@@ -423,6 +423,22 @@ fn threads_to_loop_collects_every_result() {
     );
 }
 
+#[test]
+fn http_server_serves_itself_and_drains() {
+    let printed = output("http_server", &[]);
+    let lines: Vec<&str> = printed.lines().skip(1).collect();
+    assert!(printed.starts_with("listening on 127.0.0.1:"), "{printed}");
+    assert_eq!(
+        lines,
+        [
+            "HTTP/1.1 206 Partial Content",
+            "Content-Range: bytes 7-12/13",
+            "HTTP/1.1 404 Not Found",
+            "drained",
+        ]
+    );
+}
+
 #[cfg(feature = "sim")]
 #[test]
 fn main_job_echoes_with_one_recv_and_one_send_per_request() {
