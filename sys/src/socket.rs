@@ -83,22 +83,6 @@ pub fn tcp_socket(addr: SocketAddr) -> io::Result<Fd> {
     Ok(Fd::from(fd))
 }
 
-/// Makes a UDP socket of the family that `addr` belongs to. It has no port yet.
-///
-/// # Errors
-/// EMFILE and ENFILE when there are no descriptors left, EAFNOSUPPORT where the system lacks the
-/// family.
-pub fn udp_socket(addr: SocketAddr) -> io::Result<Fd> {
-    let family = match addr {
-        SocketAddr::V4(_) => AddressFamily::INET,
-        SocketAddr::V6(_) => AddressFamily::INET6,
-    };
-    let fd = retry(Call::Socket, 0, |_| {
-        os::socket(family, SocketType::DGRAM, Some(ipproto::UDP))
-    })?;
-    Ok(Fd::from(fd))
-}
-
 /// Takes over a socket that was made elsewhere (by std, by a parent process): makes it non-blocking
 /// and safe from SIGPIPE. Close-on-exec is left as it is.
 ///
