@@ -22,10 +22,10 @@ mod protocol;
 mod relay;
 #[path = "net/send_file.rs"]
 mod send_file;
-#[path = "net/splice.rs"]
-mod splice;
 #[path = "net/shortage.rs"]
 mod shortage;
+#[path = "net/splice.rs"]
+mod splice;
 #[path = "net/unix.rs"]
 mod unix;
 #[path = "net/volume.rs"]

@@ -38,7 +38,7 @@ impl Taken {
     }
 }
 
-/// Makes a UDP socket of the family that `addr` belongs to.
+/// Makes a UDP socket of the family that `addr` belongs to. It has no port yet.
 ///
 /// # Errors
 /// EMFILE and ENFILE when there are no descriptors left, EAFNOSUPPORT where the system lacks the family.
