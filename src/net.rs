@@ -1,4 +1,4 @@
-//! Sockets: TCP and Unix streams, their listeners, and UDP.
+//! Sockets: TCP and Unix streams, their listeners, Unix sockets of messages, and UDP.
 //!
 //! Every operation is tried at once and waits only after a WouldBlock; a socket that never waits is
 //! never registered with the kernel. Sockets are non-blocking and close-on-exec from birth, and no
@@ -12,6 +12,7 @@ mod name;
 pub mod option;
 mod pooled;
 mod proxy;
+mod received;
 mod send_file;
 mod socket;
 mod split;
@@ -31,9 +32,14 @@ pub use mainspring_sys::resolve::{ResolveError, ResolveErrorKind};
 pub use name::{Lookup, LookupAddr, lookup, lookup_addr};
 pub use pooled::ReadPooled;
 pub use proxy::{Proxy, proxy};
+pub use received::Received;
 pub use send_file::{FileSent, SendFile, SentBy};
 pub use split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, StreamSocket, WriteHalf};
 pub use tcp::{ConnectSocket, TcpListener, TcpSocket, TcpStream};
 pub use transfer::{Peek, Read, ReadVectored, StreamReady, Write, WriteAll, WriteVectored};
 pub use udp::UdpSocket;
-pub use unix::{ConnectUnix, UnixListener, UnixStream};
+pub use unix::{
+    ConnectSeqpacket, ConnectUnix, Credentials, RecvWithFds, SendWithFds, UnixBind, UnixDatagram,
+    UnixListener, UnixRecv, UnixRecvFrom, UnixSend, UnixSeqpacket, UnixSeqpacketListener,
+    UnixStream, WithFds,
+};

@@ -102,6 +102,8 @@ mod time;
 mod token;
 #[path = "cancel/udp.rs"]
 mod udp;
+#[path = "cancel/unix.rs"]
+mod unix;
 #[path = "cancel/wire.rs"]
 mod wire;
 #[path = "cancel/write.rs"]

@@ -53,9 +53,14 @@ impl Socket {
 
     /// A socket that came from outside.
     pub(crate) fn adopt(fd: OwnedFd, family: Family) -> io::Result<Socket> {
-        let socket = Socket::new(socket::adopt(fd)?, family);
+        Ok(Socket::adopted(socket::adopt(fd)?, family))
+    }
+
+    /// A socket that came from outside, and was made ready for us.
+    pub(crate) fn adopted(fd: Fd, family: Family) -> Socket {
+        let socket = Socket::new(fd, family);
         socket.was_shown.set(true);
-        Ok(socket)
+        socket
     }
 
     /// Bytes were moved in `direction`; the answer is how many. What that says of the source depends on

@@ -1,9 +1,15 @@
-//! `UnixStream`: a connection to a process of the same machine.
+//! `UnixStream`: a connection to a process of the same machine; and around it what else goes by the name of
+//! Unix sockets: datagrams, records, descriptors that are passed along, and the names themselves.
 
+mod bind;
+mod connect;
+mod datagram;
 mod listener;
+mod message;
+mod rights;
+mod seqpacket;
 
 use std::fmt;
-use std::future::Future;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::Shutdown;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -11,13 +17,16 @@ use std::os::unix::net::SocketAddr;
 use std::panic::Location;
 use std::path::Path;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use mainspring_sys::{Fd, socket};
+use mainspring_sys::Fd;
+use mainspring_sys::socket::{self, UnixKind};
+
+use connect::Call;
+use rights::{Carrier, nothing, recv_with_fds_now, stream_with_fds, unix_socket};
 
 use super::close::CloseGracefully;
-use super::connect::Attempt;
 use super::socket::{Family, Socket};
 use super::split::{
     self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, SharedSocket, StreamSocket, WriteHalf,
@@ -27,10 +36,15 @@ use super::transfer::{
     Peek, Read, ReadVectored, Reading, StreamReady, Wait, Write, WriteAll, WriteVectored, Writing,
 };
 use crate::io::{AsyncRead, AsyncWrite};
-use crate::pin::pinned_mut;
 use crate::reactor::Direction;
 
-pub use listener::UnixListener;
+pub use bind::UnixBind;
+pub use connect::{ConnectSeqpacket, ConnectUnix};
+pub use datagram::UnixDatagram;
+pub use listener::{UnixListener, UnixSeqpacketListener};
+pub use message::{UnixRecv, UnixRecvFrom, UnixSend};
+pub use rights::{Credentials, RecvWithFds, SendWithFds, WithFds};
+pub use seqpacket::UnixSeqpacket;
 
 /// A connected Unix stream socket: one of a pair, or a connection to a
 /// [`UnixListener`].
@@ -57,11 +71,11 @@ impl UnixStream {
     /// # Errors
     /// EMFILE and ENFILE when there are no descriptors left.
     pub fn pair() -> io::Result<(UnixStream, UnixStream)> {
-        let (left, right) = socket::unix_pair()?;
+        let (left, right) = socket::unix_pair(UnixKind::Stream)?;
         Ok((UnixStream::new(left), UnixStream::new(right)))
     }
 
-    fn new(fd: Fd) -> UnixStream {
+    pub(super) fn new(fd: Fd) -> UnixStream {
         UnixStream {
             socket: Socket::new(fd, Family::Unix),
         }
@@ -78,10 +92,8 @@ impl UnixStream {
     /// will tell when there is room, so try again later; other systems say ECONNREFUSED.
     #[track_caller]
     pub fn connect(path: impl AsRef<Path>) -> ConnectUnix {
-        ConnectUnix {
-            addr: Some(socket::path_addr(path.as_ref())),
-            attempt: Attempt::new(Location::caller()),
-        }
+        let here = Location::caller();
+        ConnectUnix::new(Call::to_path(UnixKind::Stream, path.as_ref(), here))
     }
 
     /// Connects to the listener at an address of std, which may be an abstract name on Linux.
@@ -93,26 +105,8 @@ impl UnixStream {
     /// As [`UnixStream::connect`].
     #[track_caller]
     pub fn connect_addr(addr: &SocketAddr) -> ConnectUnix {
-        ConnectUnix {
-            addr: Some(Ok(addr.clone())),
-            attempt: Attempt::new(Location::caller()),
-        }
-    }
-
-    /// The name of this end; mostly it has none.
-    ///
-    /// # Errors
-    /// What the kernel says.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        socket::local_addr_unix(self.socket.fd())
-    }
-
-    /// The name of the other end.
-    ///
-    /// # Errors
-    /// ENOTCONN, if the connection is gone.
-    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        socket::peer_addr_unix(self.socket.fd())
+        let (addr, here) = (Ok(addr.clone()), Location::caller());
+        ConnectUnix::new(Call::to(UnixKind::Stream, addr, here))
     }
 
     /// Adopts a connected socket of std; it is made non-blocking.
@@ -133,47 +127,5 @@ impl UnixStream {
 }
 
 stream_socket!(UnixStream);
-
-impl fmt::Debug for UnixStream {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("UnixStream")
-            .field("local", &self.local_addr().ok())
-            .field("peer", &self.peer_addr().ok())
-            .finish()
-    }
-}
-
-/// Connects a [`UnixStream`]. Made by [`UnixStream::connect`].
-///
-/// # Cancel safety
-/// Safe: dropping it closes the socket.
-#[must_use = "futures do nothing unless you `.await` or poll them"]
-pub struct ConnectUnix {
-    /// Where to, or what is wrong with the path; taken at the first poll.
-    addr: Option<io::Result<SocketAddr>>,
-    attempt: Attempt,
-}
-
-impl Future for ConnectUnix {
-    type Output = io::Result<UnixStream>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<UnixStream>> {
-        let addr = pinned_mut!(self.as_mut(), addr).get_mut().take();
-        let begin = || {
-            let addr = addr.unwrap_or_else(|| panic!("a connect was polled after it was done"))?;
-            let fd = socket::unix_socket()?;
-            let connecting = socket::connect_unix(&fd, &addr)?;
-            Ok((Socket::new(fd, Family::Unix), connecting))
-        };
-        let socket = ready!(pinned_mut!(self, attempt).poll(cx, begin))?;
-        Poll::Ready(Ok(UnixStream { socket }))
-    }
-}
-
-impl fmt::Debug for ConnectUnix {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ConnectUnix")
-            .field("addr", &self.addr)
-            .finish_non_exhaustive()
-    }
-}
+unix_socket!(UnixStream);
+stream_with_fds!(UnixStream);

@@ -34,6 +34,8 @@ pub enum Call {
     Bind,
     /// `listen`.
     Listen,
+    /// `lstat`, `chmod`, `unlink` of the file that a Unix socket is bound to.
+    SocketFile,
     /// `recv`, `recvfrom`.
     Recv,
     /// `send`, `sendto`.

@@ -4,7 +4,8 @@
 //! them waits: a call that can't go on says `WouldBlock`, and the reactor takes over. Bytes are moved
 //! by [`recv`], [`send`], their vectored twins, [`read`] and [`write()`], which live in
 //! `socket/transfer.rs`; datagrams are in `socket/udp.rs`, Unix sockets and their names in `socket/unix.rs`,
-//! options in [`option`], what a listener does without descriptors in `socket/reserve.rs`.
+//! options in [`option`], what a listener does without descriptors in `socket/reserve.rs`. The files of Unix
+//! sockets are in `socket/file.rs`, what else is passed over them in `socket/{message,rights,credentials}.rs`.
 //!
 //! *Model.* One function is one system call, and beside it only what the call's own traps demand:
 //!
@@ -25,8 +26,12 @@
 //! blocks a listener that was switched over by somebody else, and it offers no place to inject a
 //! fault.
 
+mod credentials;
+mod file;
+mod message;
 pub mod option;
 mod reserve;
+mod rights;
 mod transfer;
 mod udp;
 mod unix;
@@ -45,15 +50,19 @@ use rustix::net::{AddressFamily, Protocol, SocketAddrAny, SocketType, ipproto, s
 use crate::fault::{self, Call};
 use crate::fd::Fd;
 
+pub use credentials::{Credentials, peer_credentials, set_pass_credentials};
+pub use file::{BindOptions, SocketFile, bind_file};
+pub use message::{Companions, Message, recv_message, recv_message_from, recv_with_fds};
 pub use reserve::{is_exhausted, is_out_of_descriptors, refuse_waiting, reserve_fd};
+pub use rights::{FDS_MAX, send_message_with_fds, send_with_fds};
 pub use transfer::{Moved, peek, read, recv, recv_vectored, send, send_vectored, write};
 pub use udp::{
     Taken, connect_udp, disconnect_udp, peek_datagram, peek_datagram_from, recv_datagram,
     recv_datagram_from, send_datagram, send_datagram_to, udp_socket,
 };
 pub use unix::{
-    accept_unix, bind_unix, connect_unix, local_addr_unix, path_addr, peer_addr_unix, unix_pair,
-    unix_socket,
+    UnixKind, accept_unix, adopt_unix, bind_unix, connect_unix, is_receiver_full, local_addr_unix,
+    path_addr, peer_addr_unix, send_message, send_to_unix, unix_pair, unix_socket,
 };
 
 /// What `connect` came to.

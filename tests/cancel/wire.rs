@@ -10,7 +10,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use crate::rig::{pattern, small_buffers};
 
 /// Loopback delivers at once; who waits longer than this waits for a mistake.
-const PATIENCE: Timespec = Timespec {
+pub(crate) const PATIENCE: Timespec = Timespec {
     tv_sec: 10,
     tv_nsec: 0,
 };

@@ -156,7 +156,6 @@ fn p46_hz_d01_a_unix_listener_tells_its_peers_too(on: On) {
             let _client = std::os::unix::net::UnixStream::connect(&path).unwrap();
             listener.accept().await.unwrap();
         });
-        std::fs::remove_file(&path).unwrap();
     });
 }
 

@@ -1,11 +1,25 @@
-//! Unix sockets by name: listening, connecting, and the names themselves.
+//! Unix sockets by name: listening, connecting, and the names themselves; and in the files beside, what else
+//! they can do.
+
+#[path = "unix/credentials.rs"]
+mod credentials;
+#[path = "unix/datagram.rs"]
+mod datagram;
+#[path = "unix/faults.rs"]
+mod faults;
+#[path = "unix/files.rs"]
+mod files;
+#[path = "unix/rights.rs"]
+mod rights;
+#[path = "unix/seqpacket.rs"]
+mod seqpacket;
 
 use std::io::ErrorKind;
 use std::os::unix::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use mainspring::net::{UnixListener, UnixStream};
+use mainspring::net::{UnixBind, UnixListener, UnixStream};
 use mainspring::sim::fault::{Call, Fault, Plan, count_of};
 use mainspring::stream::Stream as _;
 use mainspring::time::{now, timeout};
@@ -30,8 +44,15 @@ struct Folder(PathBuf);
 
 impl Folder {
     fn new(on: On) -> Folder {
-        let name = format!("ms-{}-{}", std::process::id(), on.test.replace("::", "-"));
-        let path = PathBuf::from("/tmp").join(&name[..name.len().min(60)]);
+        // Short, and unlike any other test's.
+        let (_, test) = on.test.rsplit_once("::").unwrap();
+        let test = format!("{}-{test}", &on.name()[..2]);
+        let hash = on.test.bytes().fold(7_u32, |hash, byte| {
+            hash.wrapping_mul(31).wrapping_add(u32::from(byte))
+        });
+        let test = &test[..test.len().min(30)];
+        let name = format!("ms-{}-{hash:x}-{test}", std::process::id());
+        let path = PathBuf::from("/tmp").join(name);
         let _ = std::fs::remove_dir_all(&path);
         std::fs::create_dir_all(&path).unwrap();
         Folder(path)
@@ -130,7 +151,8 @@ fn hz_d03_a_refused_or_missing_listener_says_so(on: On) {
     on.run(async {
         let error = UnixStream::connect(folder.socket()).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound);
-        drop(UnixListener::bind(folder.socket()).unwrap());
+        let file = UnixBind::new(folder.socket()).keep_file(true);
+        drop(file.listen().unwrap());
         let connect = async || UnixStream::connect(folder.socket()).await.map(drop);
         let error = refused(connect).await;
         assert_eq!(

@@ -68,7 +68,7 @@ fn hz_c26_every_descriptor_is_non_blocking_and_close_on_exec() {
     let (client, server, _) = connected_to(&listener, addr);
     assert_flags(&client);
     assert_flags(&server);
-    let (one, other) = unix_pair().unwrap();
+    let (one, other) = unix_pair(UnixKind::Stream).unwrap();
     assert_flags(&one);
     assert_flags(&other);
     let reserve = reserve_fd().unwrap();
@@ -110,7 +110,7 @@ fn hz_d15_an_ipv6_address_makes_the_round_trip() {
 
 #[test]
 fn a_unix_socket_has_no_ip_address() {
-    let (one, _other) = unix_pair().unwrap();
+    let (one, _other) = unix_pair(UnixKind::Stream).unwrap();
     assert_eq!(local_addr(&one).unwrap_err().kind(), ErrorKind::Unsupported);
     assert_eq!(peer_addr(&one).unwrap_err().kind(), ErrorKind::Unsupported);
     assert!(is_connected(&one).unwrap());
@@ -188,7 +188,7 @@ fn nodelay_is_what_it_was_set_to() {
 
 #[test]
 fn slices_are_filled_and_emptied_one_after_the_other() {
-    let (one, other) = unix_pair().unwrap();
+    let (one, other) = unix_pair(UnixKind::Stream).unwrap();
     let parts = [b"".as_slice(), b"ti", b"", b"ck-", b"tock"].map(IoSlice::new);
     let all = Moved { done: 9, asked: 9 };
     assert_eq!(send_vectored(&one, &parts).unwrap(), all);
@@ -201,7 +201,7 @@ fn slices_are_filled_and_emptied_one_after_the_other() {
 
 #[test]
 fn hz_d09_slices_of_nothing_are_no_end_of_file_and_no_call() {
-    let (one, other) = unix_pair().unwrap();
+    let (one, other) = unix_pair(UnixKind::Stream).unwrap();
     let nothing = Moved { done: 0, asked: 0 };
     for count in [0, 3] {
         let parts = vec![IoSlice::new(b""); count];
@@ -213,7 +213,7 @@ fn hz_d09_slices_of_nothing_are_no_end_of_file_and_no_call() {
 
 #[test]
 fn hz_d10_five_thousand_slices_go_in_calls_of_a_thousand() {
-    let (one, other) = unix_pair().unwrap();
+    let (one, other) = unix_pair(UnixKind::Stream).unwrap();
     let sent: Vec<u8> = (0..5000u32).map(|index| (index % 251) as u8).collect();
     let mut got = vec![0; sent.len()];
     let mut done = 0;
@@ -238,11 +238,20 @@ fn hz_d07_a_send_to_a_closed_socket_is_broken_pipe_and_no_signal() {
     const CHILD: &str = "MAINSPRING_HZ_D07_CHILD";
     if std::env::var_os(CHILD).is_some() {
         default_sigpipe::set();
-        let (one, other) = unix_pair().unwrap();
+        let (one, other) = unix_pair(UnixKind::Stream).unwrap();
         drop(other);
         assert_eq!(send(&one, b"x").unwrap_err().kind(), ErrorKind::BrokenPipe);
         let error = send_vectored(&one, &[b"x", b"y"].map(|part| IoSlice::new(part)));
         assert_eq!(error.unwrap_err().kind(), ErrorKind::BrokenPipe);
+        let error = send_with_fds(&one, b"x", &[one.as_fd()]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::BrokenPipe);
+        if let Ok((one, other)) = unix_pair(UnixKind::Seqpacket) {
+            drop(other);
+            let error = send_message_with_fds(&one, b"x", &[one.as_fd()]).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::BrokenPipe);
+            let error = send_message(&one, b"x").unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::BrokenPipe);
+        }
         let (client, server) = tcp_pair();
         shutdown(&client, Shutdown::Write).unwrap();
         assert_eq!(
@@ -280,7 +289,7 @@ mod faults {
 
     #[test]
     fn eintr_is_made_up_for_on_recv_and_send() {
-        let (one, other) = unix_pair().unwrap();
+        let (one, other) = unix_pair(UnixKind::Stream).unwrap();
         let _guard = Plan::new()
             .from(Call::Send, 1, 2, Fault::Errno(libc::EINTR))
             .from(Call::Recv, 1, 3, Fault::Errno(libc::EINTR))
@@ -343,7 +352,7 @@ mod faults {
 
     #[test]
     fn hz_d08_a_short_count_moves_that_many_bytes_and_no_more() {
-        let (one, other) = unix_pair().unwrap();
+        let (one, other) = unix_pair(UnixKind::Stream).unwrap();
         let _guard = Plan::new()
             .at(Call::Send, 1, Fault::Short(3))
             .at(Call::Recv, 1, Fault::Short(2))
@@ -364,7 +373,7 @@ mod faults {
 
     #[test]
     fn hz_d08_a_short_count_leaves_out_whole_slices_or_cuts_the_first() {
-        let (one, other) = unix_pair().unwrap();
+        let (one, other) = unix_pair(UnixKind::Stream).unwrap();
         let _guard = Plan::new()
             .at(Call::Send, 1, Fault::Short(5))
             .at(Call::Send, 2, Fault::Short(3))
@@ -391,12 +400,15 @@ mod faults {
 
     #[test]
     fn an_errno_of_the_plan_comes_out_with_its_number() {
-        let (one, _other) = unix_pair().unwrap();
+        let (one, _other) = unix_pair(UnixKind::Stream).unwrap();
         let _guard = Plan::new()
             .at(Call::Socket, 1, Fault::Errno(libc::ENFILE))
             .at(Call::Recv, 1, Fault::Errno(libc::ECONNRESET))
             .install();
-        assert_eq!(unix_pair().unwrap_err().raw_os_error(), Some(libc::ENFILE));
+        assert_eq!(
+            unix_pair(UnixKind::Stream).unwrap_err().raw_os_error(),
+            Some(libc::ENFILE)
+        );
         let error = recv(&one, &mut [0; 1]).unwrap_err();
         assert_eq!(error.raw_os_error(), Some(libc::ECONNRESET));
     }

@@ -164,7 +164,7 @@ pub fn write(fd: &Fd, buf: &[u8]) -> io::Result<usize> {
 /// macOS says EPROTOTYPE to a send that meets a socket in the middle of its teardown. What it means
 /// is a reset.
 #[inline(always)]
-fn send_errno(errno: rustix::io::Errno) -> rustix::io::Errno {
+pub(super) fn send_errno(errno: rustix::io::Errno) -> rustix::io::Errno {
     use rustix::io::Errno;
     if cfg!(target_vendor = "apple") && errno == Errno::PROTOTYPE {
         return Errno::CONNRESET;

@@ -12,16 +12,18 @@
 //! *Connecting* never takes time: it succeeds, fails, or, where the listener's queue is full, says EAGAIN
 //! (Linux) or ECONNREFUSED. EAGAIN is no promise that the socket becomes writable some day (hz_d03).
 
+use std::ffi::OsStr;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::net::{SocketAddr, UnixStream};
+use std::os::unix::net::{SocketAddr, UnixDatagram, UnixStream};
 use std::path::Path;
 
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketType};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, sockopt};
 
-use super::{Connecting, accept_any, connect_any, os, retry};
+use super::transfer::{SEND_FLAGS, send_errno};
+use super::{Connecting, accept_any, adopt, connect_any, os, retry};
 use crate::fault::Call;
 use crate::fd::Fd;
 
@@ -31,24 +33,71 @@ const PATH_OFFSET: usize = std::mem::offset_of!(libc::sockaddr_un, sun_path);
 /// The longest path, without the NUL at its end.
 const PATH_LEN_MAX: usize = size_of::<libc::sockaddr_un>() - PATH_OFFSET - 1;
 
-/// Makes a Unix stream socket.
-///
-/// # Errors
-/// EMFILE and ENFILE when there are no descriptors left.
-pub fn unix_socket() -> io::Result<Fd> {
-    let fd = retry(Call::Socket, 0, |_| {
-        os::socket(AddressFamily::UNIX, SocketType::STREAM, None)
-    })?;
-    Ok(Fd::from(fd))
+/// What a Unix socket carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnixKind {
+    /// Bytes, over a connection.
+    Stream,
+    /// Messages, to whoever they are addressed.
+    Datagram,
+    /// Messages, over a connection; macOS and illumos have none.
+    Seqpacket,
 }
 
-/// Two stream sockets connected to each other.
+impl UnixKind {
+    fn raw(self) -> SocketType {
+        match self {
+            UnixKind::Stream => SocketType::STREAM,
+            UnixKind::Datagram => SocketType::DGRAM,
+            UnixKind::Seqpacket => SocketType::SEQPACKET,
+        }
+    }
+
+    /// What the kernel says to a type that it does not know, in words.
+    fn refusal(self, error: io::Error) -> io::Error {
+        let is_unknown = matches!(
+            Errno::from_io_error(&error),
+            Some(Errno::PROTONOSUPPORT | Errno::SOCKTNOSUPPORT | Errno::PROTOTYPE)
+        );
+        if self != UnixKind::Seqpacket || !is_unknown {
+            return error;
+        }
+        let complaint = "this system has no Unix sockets of the type SOCK_SEQPACKET";
+        io::Error::new(io::ErrorKind::Unsupported, complaint)
+    }
+}
+
+/// Makes a Unix socket.
 ///
 /// # Errors
-/// EMFILE, ENFILE, ENOBUFS.
-pub fn unix_pair() -> io::Result<(Fd, Fd)> {
-    let (one, other) = retry(Call::Socket, 0, |_| os::unix_pair(SocketType::STREAM))?;
+/// EMFILE and ENFILE when there are no descriptors left; `Unsupported` where the system lacks the kind.
+pub fn unix_socket(kind: UnixKind) -> io::Result<Fd> {
+    let fd = retry(Call::Socket, 0, |_| {
+        os::socket(AddressFamily::UNIX, kind.raw(), None)
+    });
+    Ok(Fd::from(fd.map_err(|error| kind.refusal(error))?))
+}
+
+/// Two sockets connected to each other.
+///
+/// # Errors
+/// EMFILE, ENFILE, ENOBUFS; `Unsupported` where the system lacks the kind.
+pub fn unix_pair(kind: UnixKind) -> io::Result<(Fd, Fd)> {
+    let pair = retry(Call::Socket, 0, |_| os::unix_pair(kind.raw()));
+    let (one, other) = pair.map_err(|error| kind.refusal(error))?;
     Ok((Fd::from(one), Fd::from(other)))
+}
+
+/// Takes over a Unix socket that was made elsewhere, as [`adopt`] does.
+///
+/// # Errors
+/// `InvalidInput` if it is of another kind; what the system says. The descriptor is closed then.
+pub fn adopt_unix(fd: OwnedFd, kind: UnixKind) -> io::Result<Fd> {
+    if sockopt::socket_type(&fd)? != kind.raw() {
+        let complaint = format!("the socket is not of the kind {kind:?}");
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, complaint));
+    }
+    adopt(fd)
 }
 
 /// The address that stands for a path.
@@ -92,6 +141,40 @@ pub fn connect_unix(fd: &Fd, addr: &SocketAddr) -> io::Result<Connecting> {
     connect_any(fd, &addr)
 }
 
+/// Sends one datagram to a name. Never raises SIGPIPE.
+///
+/// # Errors
+/// `WouldBlock` when it does not fit now, also if that is for the receiver alone; `ConnectionRefused`, `NotFound`:
+/// nobody is there; EMSGSIZE: it is longer than the system takes.
+pub fn send_to_unix(fd: &Fd, bytes: &[u8], addr: &SocketAddr) -> io::Result<usize> {
+    let addr = kernel_addr(addr)?;
+    retry(Call::Send, 0, |_| {
+        rustix::net::sendto(fd, bytes, SEND_FLAGS, &addr).map_err(send_errno)
+    })
+}
+
+/// Sends one datagram, or one record, to the peer: all of it, or nothing. Never raises SIGPIPE.
+///
+/// # Errors
+/// `WouldBlock` when it does not fit now; EMSGSIZE; otherwise as [`send`](super::send).
+pub fn send_message(fd: &Fd, bytes: &[u8]) -> io::Result<usize> {
+    retry(Call::Send, 0, |_| {
+        rustix::net::send(fd, bytes, SEND_FLAGS).map_err(send_errno)
+    })
+}
+
+/// Whether a send failed because the receiver's queue is full, of which no selector tells when there is
+/// room: ENOBUFS, of macOS and the BSDs; and EAGAIN, if the message was addressed to a name, for the
+/// selector looks at our own side alone.
+#[must_use]
+pub fn is_receiver_full(error: &io::Error, was_addressed: bool) -> bool {
+    match Errno::from_io_error(error) {
+        Some(Errno::NOBUFS) => true,
+        Some(Errno::AGAIN) => was_addressed,
+        _ => false,
+    }
+}
+
 /// Takes the next connection off the listener's queue, as [`accept`](super::accept) does.
 ///
 /// # Errors
@@ -121,6 +204,56 @@ pub fn local_addr_unix(fd: &Fd) -> io::Result<SocketAddr> {
 /// `NotConnected`; otherwise as [`local_addr_unix`].
 pub fn peer_addr_unix(fd: &Fd) -> io::Result<SocketAddr> {
     UnixStream::from(fd.as_fd().try_clone_to_owned()?).peer_addr()
+}
+
+/// The name of a datagram's sender, as the kernel writes it.
+pub(super) struct Name {
+    pub(super) raw: libc::sockaddr_un,
+    /// How long the kernel says it is; on Linux one byte more than the type, if a name of full length has
+    /// no NUL.
+    pub(super) len: usize,
+}
+
+impl Name {
+    pub(super) fn new() -> Name {
+        Name {
+            raw: libc::sockaddr_un {
+                sun_family: 0,
+                sun_path: [0; PATH_LEN_MAX + 1],
+                #[cfg(not(any(
+                    target_os = "linux",
+                    target_os = "android",
+                    target_os = "illumos"
+                )))]
+                sun_len: 0,
+            },
+            len: 0,
+        }
+    }
+
+    pub(super) fn to_addr(&self) -> io::Result<SocketAddr> {
+        let len = self.len.saturating_sub(PATH_OFFSET);
+        let bytes = self.raw.sun_path.iter().take(len);
+        let bytes: Vec<u8> = bytes.map(|byte| byte.to_ne_bytes()[0]).collect();
+        if let [0, name @ ..] = &bytes[..] {
+            return abstract_name::addr(name).unwrap_or_else(unnamed);
+        }
+        let path = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
+        if path.len() <= PATH_LEN_MAX {
+            return SocketAddr::from_pathname(OsStr::from_bytes(path));
+        }
+        full_name(path).map_or_else(unnamed, Ok)
+    }
+}
+
+/// The address of a path that fills its field. Std makes none from bytes, but reads it off a socket; so one
+/// is connected to that name, if it is still there.
+fn full_name(path: &[u8]) -> Option<SocketAddr> {
+    let probe = unix_socket(UnixKind::Datagram).ok()?;
+    let addr = SocketAddrUnix::new(path).ok()?;
+    rustix::net::connect(&probe, &addr).ok()?;
+    let addr = UnixDatagram::from(probe.into_owned()).peer_addr().ok()?;
+    (addr.as_pathname()?.as_os_str().as_bytes() == path).then_some(addr)
 }
 
 /// An empty path is how std spells it.
@@ -153,6 +286,10 @@ mod abstract_name {
         addr.as_abstract_name()
             .map(SocketAddrUnix::new_abstract_name)
     }
+
+    pub(super) fn addr(name: &[u8]) -> Option<std::io::Result<SocketAddr>> {
+        Some(SocketAddr::from_abstract_name(name))
+    }
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
@@ -162,6 +299,10 @@ mod abstract_name {
     use super::{SocketAddr, SocketAddrUnix};
 
     pub(super) fn kernel_addr(_addr: &SocketAddr) -> Option<Result<SocketAddrUnix>> {
+        None
+    }
+
+    pub(super) fn addr(_name: &[u8]) -> Option<std::io::Result<SocketAddr>> {
         None
     }
 }
