@@ -516,3 +516,22 @@ fn stuck_prints_its_snapshot_and_the_way_round() {
                    task 4 waits for an item of channel 1, last used by task 3\n";
     assert!(why.ends_with(verdict), "{why}");
 }
+
+#[test]
+fn dns_server_asks_itself_where_no_address_is_given() {
+    let printed = output("dns_server", &[]);
+    let (first, rest) = printed.split_once('\n').expect("its address");
+    assert!(first.starts_with("listening on 127.0.0.1:"), "{printed}");
+    let expected = "\
+host.mainspring.test: 2001:db8::1 192.0.2.1 (2 in all)
+WEB.mainspring.test: 2001:db8::1 192.0.2.1 (2 in all)
+big.mainspring.test: 192.0.2.0 192.0.2.1 192.0.2.2 (256 in all)
+look-up of `text.mainspring.test`: the name has no such record: it, asked for text.mainspring.test A, said NOERROR; \
+it, asked for text.mainspring.test AAAA, said NOERROR
+look-up of `lost.mainspring.test`: no such name: it, asked for lost.mainspring.test A, said NXDOMAIN; \
+it, asked for lost.mainspring.test AAAA, said NXDOMAIN
+192.0.2.1: host.mainspring.test
+2001:db8::1: host.mainspring.test
+";
+    assert_eq!(rest, expected);
+}

@@ -36,13 +36,10 @@ impl Hosts {
             let Some(addr) = words.next().and_then(|word| word.parse::<IpAddr>().ok()) else {
                 continue;
             };
-            for word in words {
-                hosts
-                    .names
-                    .entry(addr)
-                    .or_insert_with(|| word.trim_end_matches('.').to_string());
-                let key = key(word);
-                hosts.addresses.entry(key).or_default().push(addr);
+            for word in words.map(without_dots).filter(|word| !word.is_empty()) {
+                let names = hosts.names.entry(addr);
+                names.or_insert_with(|| word.to_string());
+                hosts.addresses.entry(key(word)).or_default().push(addr);
             }
         }
         for addresses in hosts.addresses.values_mut() {
@@ -80,8 +77,13 @@ impl Hosts {
     }
 }
 
+/// A name is whole here, with a dot at its end or not.
+fn without_dots(host: &str) -> &str {
+    host.trim_end_matches('.')
+}
+
 fn key(host: &str) -> String {
-    host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase()
+    without_dots(host).to_ascii_lowercase()
 }
 
 #[cfg(all(test, not(mainspring_loom)))]

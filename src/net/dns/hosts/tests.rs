@@ -17,7 +17,7 @@ const FILE: &str = "\
 fe80::1%lo0 localhost
 192.0.2.9
 300.1.1.1 wrong
-192.0.2.10 dotted.example.
+192.0.2.10 . dotted.example..
 ";
 
 #[test]
