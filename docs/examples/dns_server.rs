@@ -9,14 +9,13 @@
 //! ```
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use mainspring::io::AsyncFd;
 use mainspring::net::dns::{
     Code, Data, DnsConfig, DnsResolver, Hosts, Kind, MESSAGE_MAX, Message, Name, Question, Record,
 };
-use mainspring::net::{TcpListener, TcpStream};
+use mainspring::net::{TcpListener, TcpStream, UdpSocket};
 use mainspring::time::timeout;
 
 /// What a client without EDNS takes over UDP.
@@ -133,15 +132,13 @@ fn look_up(query: &Message, question: &Question) -> Message {
     reply
 }
 
-async fn serve_udp(socket: AsyncFd<UdpSocket>) -> io::Result<()> {
+async fn serve_udp(socket: UdpSocket) -> io::Result<()> {
     let mut buf = vec![0; usize::from(UDP_MAX)];
     loop {
-        let (len, from) = socket
-            .read_with(|socket| socket.recv_from(&mut buf))
-            .await?;
+        let (len, from) = socket.recv_from(&mut buf).await?;
         if let Some(reply) = answer(&buf[..len], None) {
             // A client who is gone is no reason to stop; and one who gets nothing asks again.
-            let _ = socket.get_ref().send_to(&reply, from);
+            let _ = socket.send_to(&reply, from).await;
         }
     }
 }
@@ -180,15 +177,12 @@ async fn serve_connection(stream: &TcpStream) -> io::Result<()> {
 }
 
 /// Both sockets on one port, which may be taken for one of them if the kernel chose it for the other.
-fn bind(addr: SocketAddr) -> io::Result<(AsyncFd<UdpSocket>, TcpListener)> {
+fn bind(addr: SocketAddr) -> io::Result<(UdpSocket, TcpListener)> {
     let mut attempts = if addr.port() == 0 { 100 } else { 1 };
     loop {
         let listener = TcpListener::bind(addr)?;
         match UdpSocket::bind(listener.local_addr()?) {
-            Ok(socket) => {
-                socket.set_nonblocking(true)?;
-                return Ok((AsyncFd::new(socket)?, listener));
-            }
+            Ok(socket) => return Ok((socket, listener)),
             Err(error) if attempts == 1 => return Err(error),
             Err(_) => attempts -= 1,
         }
