@@ -14,7 +14,7 @@ use std::sync::mpsc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use mainspring::net::{TcpListener, TcpStream, UnixStream};
+use mainspring::net::{ConnectTarget, TcpListener, TcpStream, UnixStream};
 use mainspring::sim::fault::{Call, Plan, count_of};
 use mainspring::time::{Sleep, sleep, timeout};
 use mainspring::{AbortOnDrop, JoinHandle, Runtime, spawn, yield_now, yield_to_io};
@@ -92,6 +92,7 @@ fn assert_no_calls_but(allowed: &[Call]) {
         Shutdown,
         SocketOption,
         ThreadStart,
+        Resolve,
     ];
     for call in all.into_iter().filter(|call| !allowed.contains(call)) {
         assert_eq!(count_of(call), 0, "{call:?}");
@@ -172,6 +173,34 @@ fn an_echo_round_trip_over_tcp_is_a_recv_and_a_send_for_each_side() {
         echo_round_trips!(client, server)
     });
     assert_eq!(reads.unwrap(), reads_per_round_trip(&runtime));
+}
+
+/// Connects, after which nobody else has a wait: the allocations, and whether the calls are those of one socket.
+async fn connect_and_count(target: impl ConnectTarget, listener: &TcpListener) -> u64 {
+    let counts = Counts::start();
+    let client = TcpStream::connect(target).await.unwrap();
+    let allocations = counts.allocations();
+    assert_eq!((count_of(Call::Socket), count_of(Call::Connect)), (1, 1));
+    assert_eq!(count_of(Call::Resolve) + count_of(Call::Bind), 0);
+    drop((listener.accept().await.unwrap(), client));
+    allocations
+}
+
+#[test]
+fn a_connect_to_an_address_pays_for_no_name_and_no_race() {
+    let runtime = Runtime::new().unwrap();
+    let counted = runtime.block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let addr = listener.local_addr().unwrap();
+        let text = addr.to_string();
+        // The first registration makes room for more.
+        connect_and_count(addr, &listener).await;
+        let by_address = connect_and_count(addr, &listener).await;
+        let by_words = connect_and_count(text.as_str(), &listener).await;
+        (by_address, by_words)
+    });
+    // The source of the socket.
+    assert_eq!(counted.unwrap(), (1, 1));
 }
 
 /// A short read of a Unix socket says nothing: it stops behind a message that carried descriptors.
