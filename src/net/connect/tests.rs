@@ -3,6 +3,8 @@
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 
+use proptest::prelude::*;
+
 use super::connector::IpPreference;
 use super::error::ConnectError;
 use super::order::in_turn;
@@ -115,6 +117,24 @@ fn a_target_is_an_address_a_list_or_a_name() {
         told((&String::from("db.test"), 5432)),
     ] {
         assert_eq!(told, "name db.test 5432");
+    }
+}
+
+proptest! {
+    /// However std writes an address, it is that address.
+    #[test]
+    fn an_address_in_words_is_itself(ip in any::<std::net::IpAddr>(), port in any::<u16>(), link in any::<u32>()) {
+        let mut addr = SocketAddr::new(ip, port);
+        if let SocketAddr::V6(six) = &mut addr {
+            six.set_scope_id(link);
+        }
+        prop_assert_eq!(told(addr.to_string()), format!("addr {addr}"));
+    }
+
+    /// And nothing that anybody writes makes it panic.
+    #[test]
+    fn any_text_is_a_target_or_an_error(text in any::<String>(), parts in "[a0:.%\\[\\]]{0,12}") {
+        drop((text.into_target(), parts.into_target()));
     }
 }
 
