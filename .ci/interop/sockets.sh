@@ -3,10 +3,11 @@
 # descriptors that are passed.
 . "$(dirname "$0")/lib.sh"
 
-start servers "$BINS/sockets" --gather 127.0.0.1:0 --greet 127.0.0.1:0 --gather-unix "$work/stream"
+start servers "$BINS/sockets" --gather 127.0.0.1:0 --greet 127.0.0.1:0 --gather-unix "$work/stream" \
+  --datagrams "$work/datagrams" --files "$work/files"
 gather=$(printed servers '^--gather on ')
 greet=$(printed servers '^--greet on ')
-printed servers '^--gather-unix on ' >"$work/path"
+printed servers '^--files on ' >"$work/path"
 start echo "$EXAMPLES/echo_server" 127.0.0.1:0
 echo=$(printed echo '^listening on ')
 head -c 3000000 /dev/urandom >"$work/big"
@@ -49,3 +50,37 @@ start theirs socat -d -d "TCP-LISTEN:0,bind=127.0.0.1,fork,reuseaddr" EXEC:cat
 until_true grep -q 'listening on' "$work/theirs.errors"
 address=$(sed -n 's/.*listening on .* \(127\.0\.0\.1:[0-9]*\).*/\1/p' "$work/theirs.errors" | head -n 1)
 same "line_client and socat's echo" "$(timeout 20 "$EXAMPLES/line_client" "$address" one two)" $'one\ntwo'
+
+# Datagrams. socat and ncat name their sockets, so the answer finds them; they wait for it, and then are ended.
+mkfifo "$work/words"
+socat - "UNIX-SENDTO:$work/datagrams,bind=$work/own" <"$work/words" >"$work/socat-datagrams" &
+pids+=($!)
+exec 3>"$work/words"
+echo tick >&3
+until_true grep -q tick "$work/socat-datagrams"
+echo longer tock >&3
+until_true grep -q 'longer tock' "$work/socat-datagrams"
+exec 3>&-
+until_true grep -q '^datagrams: 12 bytes' "$work/servers"
+echo 'ok: Unix datagrams, by socat'
+mkfifo "$work/more"
+ncat --unixsock --udp "$work/datagrams" <"$work/more" >"$work/ncat-datagrams" &
+pids+=($!)
+exec 3>"$work/more"
+echo spring >&3
+until_true grep -q spring "$work/ncat-datagrams"
+exec 3>&-
+echo 'ok: Unix datagrams, by ncat'
+
+# Descriptors, by Python: an open file goes there and comes back, and is the same file.
+printf 'first line\nsecond line\n' >"$work/text"
+have=$(timeout 20 python3 - "$work/files" "$work/text" <<'END'
+import os, socket, sys
+with socket.socket(socket.AF_UNIX) as stream, open(sys.argv[2]) as text:
+    stream.connect(sys.argv[1])
+    socket.send_fds(stream, [b"x"], [text.fileno()])
+    line, fds, flags, address = socket.recv_fds(stream, 100, 1)
+    print(line.decode().strip(), len(fds), os.fstat(fds[0]).st_ino == os.fstat(text.fileno()).st_ino)
+END
+)
+same 'a descriptor goes to our server and comes back, by Python' "$have" 'first line 1 True'
