@@ -90,6 +90,8 @@ where
 /// other way goes on. An error of either stream ends it; [`CopyBidirectional::moved`] still tells the
 /// counts.
 ///
+/// Two sockets of this crate are joined for less by [`net::proxy`](crate::net::proxy()).
+///
 /// # Cancel safety
 /// Not safe, because what was read and not yet written is lost.
 ///

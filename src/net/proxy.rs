@@ -18,10 +18,12 @@
 //! when they are empty. Ten thousand idle connections hold no pipe and no buffer; those whose receiver is slow hold one
 //! for each way that is full.
 //!
-//! *Cost.* What is little costs one read and one write, as a copy does. What is much costs, per pipe of it, two splices,
-//! and one more that says that there is no more. `docs/performance.md` has the figures.
+//! *Cost.* What is little costs one read and one write, as a copy does. What is much costs, per pipe of it, two splices.
+//! 256 MiB from one loopback connection to another took 8.2 calls per MiB (two splices of 256 KiB for each quarter), against 32
+//! with buffers of 64 KiB; and, on two cores that had much else to do, 320 to 420 microseconds of processor time per MiB
+//! against 370 to 680.
 //!
-//! *Why not always a pipe.* Below some 16 KiB a copy is cheaper than the pages' bookkeeping, and a short read says that
+//! *Why not always a pipe.* What is little is copied in no time, and a short read says that
 //! the socket is empty, which a short splice does not: it may be the pipe that is full.
 
 use std::fmt;
