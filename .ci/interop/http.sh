@@ -73,7 +73,7 @@ exec 3>&-
 
 # Under load.
 for path in hello.txt large; do
-  have=$(timeout 60 wrk -t 1 -c 32 -d 2 "$url/$path" 2>&1)
+  have=$(timeout 60 wrk -t 1 -c 8 -d 2 --timeout 20s "$url/$path" 2>&1)
   has "wrk, $path" "$have" 'requests in'
   has_not 'wrk sees no error' "$have" 'Socket errors|Non-2xx'
   grep 'Requests/sec' <<<"$have"
