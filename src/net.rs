@@ -14,6 +14,7 @@ mod pooled;
 mod proxy;
 mod received;
 mod send_file;
+mod server;
 mod socket;
 mod split;
 mod stream;
@@ -34,6 +35,9 @@ pub use pooled::ReadPooled;
 pub use proxy::{Proxy, proxy};
 pub use received::Received;
 pub use send_file::{FileSent, SendFile, SentBy};
+pub use server::{
+    Drain, DrainEnd, Serve, Server, ServerBuilder, ServerClosed, ServerFailure, ServerHandle,
+};
 pub use split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, StreamSocket, WriteHalf};
 pub use tcp::{ConnectSocket, TcpListener, TcpSocket, TcpStream};
 pub use transfer::{Peek, Read, ReadVectored, StreamReady, Write, WriteAll, WriteVectored};

@@ -304,6 +304,18 @@ impl<'env, E> Scope<'env, E> {
         self.0.entry.spawn(future, meta)
     }
 
+    /// As [`Scope::spawn`], in the name of the line at `location`.
+    pub(crate) fn spawn_at<F>(
+        &self,
+        future: F,
+        location: &'static Location<'static>,
+    ) -> JoinHandle<F::Output>
+    where
+        F: Future + 'env,
+    {
+        self.0.entry.spawn(future, SpawnMeta::at(location))
+    }
+
     /// Starts a child whose error ends the scope: it goes to whoever awaits that, and the child's handle
     /// says aborted.
     ///

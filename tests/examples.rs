@@ -296,6 +296,18 @@ fn line_client_ends_with_its_server_though_its_input_goes_on() {
 }
 
 #[test]
+fn server_shutdown_lets_go_who_is_idle_and_cuts_who_takes_too_long() {
+    let printed = output("server_shutdown", &[]);
+    assert!(printed.contains("closing time: 3 connections"), "{printed}");
+    assert!(printed.contains("1 had to be cut"), "{printed}");
+    let asked = r#"one who asked heard "answer\ngoing down\n""#;
+    assert!(printed.contains(asked), "{printed}");
+    let idle = r#"an idle one heard "going down\n""#;
+    assert!(printed.contains(idle), "{printed}");
+    assert!(printed.contains(r#"one who waits heard """#), "{printed}");
+}
+
+#[test]
 fn framed_server_answers_each_request_and_refuses_one_over_the_maximum() {
     let printed = output("framed_server", &[]);
     let (first, rest) = printed.split_once('\n').expect("it prints lines");

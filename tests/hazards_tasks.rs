@@ -943,6 +943,14 @@ fn hz_a28_the_types_of_sockets_and_of_streams_in_memory_too() {
         net::WriteHalf<'static, net::TcpStream> => 0 0 1;
         net::OwnedReadHalf<net::TcpStream> => 0 0 1;
         net::OwnedWriteHalf<net::TcpStream> => 0 0 1;
+        net::Server => 0 0 1;
+        net::ServerHandle => 0 0 1;
+        net::ServerBuilder<'static, net::TcpListener> => 0 0 1;
+        net::Serve<'static> => 0 0 1;
+        net::Drain => 0 0 0;
+        net::DrainEnd => 1 1 1;
+        net::ServerClosed => 0 0 0;
+        net::ServerFailure => 1 1 1;
         net::TcpSocket => 0 0 1;
         net::ConnectSocket => 0 0 0;
         net::option::Linger => 1 1 1;

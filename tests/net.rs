@@ -22,6 +22,8 @@ mod protocol;
 mod relay;
 #[path = "net/send_file.rs"]
 mod send_file;
+#[path = "net/server.rs"]
+mod server;
 #[path = "net/shortage.rs"]
 mod shortage;
 #[path = "net/splice.rs"]

@@ -25,10 +25,10 @@ on_both! {
 const NEVER: Duration = Duration::from_secs(3600);
 
 /// Lets no descriptor be opened while it lives.
-struct Limit(rustix::process::Rlimit);
+pub(crate) struct Limit(rustix::process::Rlimit);
 
 impl Limit {
-    fn reached() -> Limit {
+    pub(crate) fn reached() -> Limit {
         let before = getrlimit(Resource::Nofile);
         // The next descriptor would have the lowest number that is free.
         let probe = std::fs::File::open("/dev/null").unwrap();

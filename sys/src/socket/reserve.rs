@@ -60,3 +60,13 @@ pub fn is_out_of_descriptors(error: &io::Error) -> bool {
     let errno = Errno::from_io_error(error);
     matches!(errno, Some(Errno::MFILE | Errno::NFILE))
 }
+
+/// Whether `error` says that a listener will never accept again: it was shut down, its descriptor is no
+/// listening socket, or its loop is gone.
+#[must_use]
+pub fn is_listener_broken(error: &io::Error) -> bool {
+    match Errno::from_io_error(error) {
+        Some(errno) => matches!(errno, Errno::INVAL | Errno::BADF | Errno::NOTSOCK),
+        None => error.kind() == io::ErrorKind::NotConnected,
+    }
+}
