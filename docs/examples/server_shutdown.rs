@@ -73,10 +73,10 @@ fn main() -> io::Result<()> {
             spawn(client("an idle one", b"", addr)),
             spawn(client("one who waits", b"?", addr)),
         ];
-        let (time_to_go, told) = oneshot::channel();
+        let (time_to_go, told) = oneshot();
         let _somebody = spawn(async move {
             sleep(Duration::from_millis(50)).await;
-            time_to_go.send("closing time")
+            let _ = time_to_go.send("closing time");
         });
 
         let why = told.await.unwrap_or("nobody is left to say");
@@ -86,7 +86,9 @@ fn main() -> io::Result<()> {
             DrainEnd::Cut(count) => println!("{count} had to be cut"),
         }
         for client in clients {
-            client.await.map_err(io::Error::other)??;
+            client
+                .await
+                .expect("a client neither panics nor is aborted")?;
         }
         Ok(())
     })?

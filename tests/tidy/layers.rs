@@ -277,7 +277,7 @@ mod tests {
             1
         );
         assert_eq!(
-            complaints("src/net/tcp.rs", "use super::super::scope::Scope;").len(),
+            complaints("src/net/tcp.rs", "use super::super::inspect::Snapshot;").len(),
             1
         );
     }
