@@ -53,10 +53,10 @@ use crate::fd::Fd;
 pub use credentials::{Credentials, peer_credentials, set_pass_credentials};
 pub use file::{BindOptions, SocketFile, bind_file};
 pub use message::{Companions, Message, recv_message, recv_message_from, recv_with_fds};
-pub use rights::{FDS_MAX, send_message_with_fds, send_with_fds};
 pub use reserve::{
     is_exhausted, is_listener_broken, is_out_of_descriptors, refuse_waiting, reserve_fd,
 };
+pub use rights::{FDS_MAX, send_message_with_fds, send_with_fds};
 pub use transfer::{Moved, peek, read, recv, recv_vectored, send, send_vectored, write};
 pub use udp::{
     Taken, connect_udp, disconnect_udp, peek_datagram, peek_datagram_from, recv_datagram,
