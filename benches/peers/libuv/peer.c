@@ -114,34 +114,135 @@ static void echo_accept(uv_stream_t *listener, int status) {
     uv_read_start((uv_stream_t *)&echo.all[i].tcp, echo_alloc, echo_read);
 }
 
+static unsigned listen_at_any_port(uv_loop_t *loop, uv_tcp_t *listener, uv_connection_cb accepted) {
+  struct sockaddr_in addr;
+  uv_ip4_addr("127.0.0.1", 0, &addr);
+  uv_tcp_init(loop, listener);
+  uv_tcp_bind(listener, (struct sockaddr *)&addr, 0);
+  uv_tcp_nodelay(listener, 1);
+  if (uv_listen((uv_stream_t *)listener, 4096, accepted) != 0) abort();
+  int len = sizeof addr;
+  uv_tcp_getsockname(listener, (struct sockaddr *)&addr, &len);
+  return ntohs(addr.sin_port);
+}
+
+/* The load of this kind, with at most four numbers; its standard input ends when this process does. */
+static pid_t start_client(const char *peers, const char *kind, const uint64_t *numbers, int count) {
+  char words[4][24];
+  char *line[8] = {(char *)peers, (char *)"client", (char *)kind};
+  for (int i = 0; i < count; i++) {
+    snprintf(words[i], sizeof words[i], "%llu", (unsigned long long)numbers[i]);
+    line[3 + i] = words[i];
+  }
+  int ends[2];
+  if (pipe(ends) != 0) abort();
+  pid_t client = fork();
+  if (client == 0) {
+    dup2(ends[0], 0);
+    close(ends[0]);
+    close(ends[1]);
+    execv(peers, line);
+    _exit(127);
+  }
+  close(ends[0]);
+  return client;
+}
+
 static void run_echo(uv_loop_t *loop, uint64_t connections, size_t message_len, uint64_t count,
                      const char *peers) {
   echo.connections = echo.open = connections;
   echo.message_len = message_len;
   echo.count = (count + connections - 1) / connections * connections;
   echo.all = must(calloc(connections, sizeof *echo.all));
-  struct sockaddr_in addr;
-  uv_ip4_addr("127.0.0.1", 0, &addr);
-  uv_tcp_init(loop, &echo.listener);
-  uv_tcp_bind(&echo.listener, (struct sockaddr *)&addr, 0);
-  uv_tcp_nodelay(&echo.listener, 1);
-  if (uv_listen((uv_stream_t *)&echo.listener, 4096, echo_accept) != 0) abort();
-  int len = sizeof addr;
-  uv_tcp_getsockname(&echo.listener, (struct sockaddr *)&addr, &len);
-
-  char words[4][24];
-  uint64_t numbers[4] = {ntohs(addr.sin_port), connections, message_len, echo.count};
-  for (int i = 0; i < 4; i++) snprintf(words[i], sizeof words[i], "%llu", (unsigned long long)numbers[i]);
-  pid_t client = fork();
-  if (client == 0) {
-    execl(peers, peers, "client", words[0], words[1], words[2], words[3], (char *)NULL);
-    _exit(127);
-  }
+  unsigned port = listen_at_any_port(loop, &echo.listener, echo_accept);
+  uint64_t numbers[4] = {port, connections, message_len, echo.count};
+  pid_t client = start_client(peers, "echo", numbers, 4);
   uv_run(loop, UV_RUN_DEFAULT);
   int status = 0;
   waitpid(client, &status, 0);
   if (status != 0) abort();
   print_cpu(echo.cpu_ns, echo.count);
+}
+
+/* Connections that come and go, and connections that are merely there: see ../src/cells/connections.rs. */
+
+enum { AT_ONCE = 32, WARM_UP = 1000, BUFFER_LEN = 512 };
+
+static struct {
+  uint64_t accepted, closed, count;
+  uint64_t start_ns, cpu_ns;
+  long before;
+  uv_tcp_t listener;
+} come;
+
+static void churn_closed(uv_handle_t *handle) {
+  free(((connection *)handle)->buffer);
+  free(handle);
+  come.closed++;
+  if (come.closed == WARM_UP) come.start_ns = process_ns();
+  if (come.closed < WARM_UP + come.count) return;
+  come.cpu_ns = process_ns() - come.start_ns;
+  uv_close((uv_handle_t *)&come.listener, NULL);
+}
+
+static void come_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer) {
+  (void)suggested;
+  *buffer = uv_buf_init(((connection *)handle)->buffer, BUFFER_LEN);
+}
+
+static void churn_read(uv_stream_t *stream, ssize_t len, const uv_buf_t *buffer) {
+  if (len < 0) {
+    uv_close((uv_handle_t *)stream, churn_closed);
+  } else if (len > 0) {
+    uv_buf_t message = uv_buf_init(buffer->base, (unsigned)len);
+    if (uv_try_write(stream, &message, 1) != len) abort();
+  }
+}
+
+static void come_accept(uv_stream_t *listener, int status) {
+  assert(status == 0);
+  connection *c = must(malloc(sizeof *c));
+  c->buffer = must(malloc(BUFFER_LEN));
+  uv_tcp_init(listener->loop, &c->tcp);
+  if (uv_accept(listener, (uv_stream_t *)&c->tcp) != 0) abort();
+  uv_read_start((uv_stream_t *)&c->tcp, come_alloc, churn_read);
+}
+
+static void run_churn(uv_loop_t *loop, uint64_t count, const char *peers) {
+  come.count = count;
+  unsigned port = listen_at_any_port(loop, &come.listener, come_accept);
+  uint64_t numbers[4] = {port, AT_ONCE, 64, WARM_UP + count};
+  pid_t client = start_client(peers, "churn", numbers, 4);
+  uv_run(loop, UV_RUN_DEFAULT);
+  int status = 0;
+  waitpid(client, &status, 0);
+  if (status != 0) abort();
+  print_cpu(come.cpu_ns, count);
+}
+
+static long resident_bytes(void) {
+  long size = 0, pages = 0;
+  FILE *file = must(fopen("/proc/self/statm", "r"));
+  if (fscanf(file, "%ld %ld", &size, &pages) != 2) abort();
+  fclose(file);
+  return pages * sysconf(_SC_PAGESIZE);
+}
+
+static void crowd_accept(uv_stream_t *listener, int status) {
+  uint64_t first = come.count / 10 > 0 ? come.count / 10 : 1;
+  if (come.accepted == first) come.before = resident_bytes();
+  come_accept(listener, status);
+  if (++come.accepted < come.count) return;
+  double bytes = (double)(resident_bytes() - come.before) / (double)(come.count - first);
+  printf("{\"bytes\":%.2f}\n", bytes);
+  exit(0);
+}
+
+static void run_crowd(uv_loop_t *loop, uint64_t count, const char *peers) {
+  come.count = count;
+  uint64_t numbers[2] = {listen_at_any_port(loop, &come.listener, crowd_accept), count};
+  start_client(peers, "crowd", numbers, 2);
+  uv_run(loop, UV_RUN_DEFAULT);
 }
 
 /* E. Timers. */
@@ -318,6 +419,8 @@ int main(int argc, char **argv) {
   else if (strcmp(cell, "echo-50") == 0) run_echo(loop, 50, 64, count, peers);
   else if (strcmp(cell, "echo-1000") == 0) run_echo(loop, 1000, 64, count, peers);
   else if (strcmp(cell, "echo-16k") == 0) run_echo(loop, 64, 16 * 1024, count, peers);
+  else if (strcmp(cell, "churn") == 0) run_churn(loop, count, peers);
+  else if (strcmp(cell, "idle-conns") == 0) run_crowd(loop, count, peers);
   else if (strcmp(cell, "timer-cancel") == 0) run_timer_cancel(loop, count);
   else if (strcmp(cell, "timer-roll") == 0) run_timer_roll(loop, count);
   else if (strcmp(cell, "timer-fire") == 0) run_timer_fire(loop, count);

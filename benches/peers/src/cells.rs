@@ -4,11 +4,13 @@
 //! needs, one line in [`CELLS`].
 
 use crate::figures::Figures;
-use crate::peers::{Blocks, Channels, Groups, Locks, Net, Tasks, Timers};
+use crate::peers::{Blocks, Channels, Groups, Lines, Locks, Net, Tasks, Timers};
 
 pub mod blocking;
+pub mod connections;
 pub mod echo;
 pub mod groups;
+pub mod lines;
 pub mod ping;
 pub mod spawn;
 pub mod switch;
@@ -40,6 +42,7 @@ pub enum Group {
     Ping,
     Timers,
     Wakes,
+    Idle,
     Blocking,
     Groups,
 }
@@ -54,6 +57,7 @@ impl Group {
             Group::Ping => "D. There and back between two tasks",
             Group::Timers => "E. Timers",
             Group::Wakes => "F. From another thread",
+            Group::Idle => "G. Connections that wait",
             Group::Blocking => "H. Work that blocks",
             Group::Groups => "L. Locks and groups",
         }
@@ -68,6 +72,7 @@ impl Group {
             Group::Ping => "ping",
             Group::Timers => "timers",
             Group::Wakes => "wakes",
+            Group::Idle => "idle",
             Group::Blocking => "blocking",
             Group::Groups => "groups",
         }
@@ -99,6 +104,8 @@ pub const CELLS: &[Cell] = &[
     cell("echo-50", Group::Echo, "the same, 50 connections", "cpu_ns", 100_000, Some(1.0)),
     cell("echo-1000", Group::Echo, "the same, 1000 connections", "cpu_ns", 100_000, Some(1.0)),
     cell("echo-16k", Group::Echo, "16 KiB there and back, 64 connections", "cpu_ns", 64_000, Some(1.0)),
+    cell("churn", Group::Echo, "connect, 64 bytes there and back, close, 32 at once", "cpu_ns", 20_000, Some(0.93)),
+    cell("lines", Group::Echo, "lines of a socket through a buffered reader", "cpu_ns", 1_000_000, Some(0.70)),
     cell("spawn-batch", Group::Spawn, "spawn and join, 1000 at a time", "cpu_ns", 1_000_000, Some(0.55)),
     cell("spawn-all", Group::Spawn, "spawn and join, all at once", "cpu_ns", 1_000_000, Some(1.0)),
     cell("spawn-idle", Group::Spawn, "memory of a task that waits for ever", "bytes", 1_000_000, None),
@@ -116,6 +123,7 @@ pub const CELLS: &[Cell] = &[
     cell("wake-rtt", Group::Wakes, "the same, and back to the thread that waits", "p50_ns", 10_000, Some(1.0)),
     cell("wake-storm", Group::Wakes, "wakes as fast as a thread can, both threads' CPU", "cpu_ns", 1_000_000, Some(0.80)),
     cell("x-throughput", Group::Wakes, "messages from a thread, both threads' CPU", "cpu_ns", 1_000_000, Some(0.45)),
+    cell("idle-conns", Group::Idle, "memory of a connection that waits with a buffer of 512 bytes", "bytes", 9_000, Some(0.80)),
     cell("blocking", Group::Blocking, "a job that does nothing, and back, all threads' CPU", "cpu_ns", 20_000, Some(1.0)),
     cell("blocking-1000", Group::Blocking, "the same, 1000 at a time", "cpu_ns", 200_000, Some(0.80)),
     cell("lock-handoff", Group::Groups, "two tasks take one lock in turn", "cpu_ns", 1_000_000, Some(0.50)),
@@ -216,6 +224,20 @@ pub fn of_groups<P: Groups>(cell: &str) -> Option<Run> {
 
 /// Those over the network.
 pub fn of_net<P: Net>(cell: &str) -> Option<Run> {
-    let load = echo::Load::of(cell)?;
-    Some(Box::new(move |count| echo::echo::<P>(load, count)))
+    if let Some(load) = echo::Load::of(cell) {
+        return Some(Box::new(move |count| echo::echo::<P>(load, count)));
+    }
+    run(match cell {
+        "churn" => connections::churn::<P>,
+        "idle-conns" => connections::crowd::<P>,
+        _ => return None,
+    })
+}
+
+/// Those of buffered readers.
+pub fn of_lines<P: Lines>(cell: &str) -> Option<Run> {
+    run(match cell {
+        "lines" => lines::lines::<P>,
+        _ => return None,
+    })
 }

@@ -1,16 +1,21 @@
-//! The load of the echo cells: a process of its own, the same for every peer, written once.
+//! The load of the cells over TCP: processes of their own, the same for every peer, written once.
 //!
-//! `peers client PORT CONNECTIONS MESSAGE_LEN COUNT` keeps one message under way on each connection (a
-//! closed loop) until each has made its share of COUNT requests. It waits by level-triggered epoll.
+//! `peers client echo PORT CONNECTIONS MESSAGE_LEN COUNT` keeps one message under way on each connection (a
+//! closed loop) until each has made its share of COUNT requests. It waits by level-triggered epoll. The other
+//! loads, `peers client churn|crowd|lines …`, are in files of their names.
 //!
 //! With `PEERS_PAUSE_US` in its environment it sleeps so long before it looks at answers, and takes all of
 //! them then. So a server that is slowed down by strace has still gone to sleep before the next request,
 //! as it has when it is faster than its load.
 
+pub mod churn;
+pub mod crowd;
+pub mod lines;
+
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use crate::cells::echo::Load;
@@ -47,21 +52,44 @@ pub fn listen() -> TcpListener {
     listener
 }
 
-/// Starts the client.
+/// Starts the client of an echo cell.
 pub fn start(listener: &TcpListener, load: Load, count: u64) -> Client {
-    let port = listener.local_addr().expect("it is bound").port();
     let numbers = [
-        u64::from(port),
         load.connections,
         load.message_len as u64,
         load.requests(count),
     ];
+    start_as("echo", listener, &numbers)
+}
+
+/// Starts a client of this kind, with numbers after the port.
+pub fn start_as(kind: &str, listener: &TcpListener, numbers: &[u64]) -> Client {
+    let port = listener.local_addr().expect("it is bound").port();
     let program = std::env::current_exe().expect("this program");
     let child = Command::new(program)
-        .arg("client")
-        .args(numbers.map(|number| number.to_string()))
+        .args(["client", kind])
+        .arg(port.to_string())
+        .args(numbers.iter().map(u64::to_string))
+        // Whose end says that the server has ended.
+        .stdin(Stdio::piped())
         .spawn();
     Client(child.expect("the client starts"))
+}
+
+/// What `peers client` does with its numbers.
+pub fn client(kind: &str, numbers: &[u64]) -> Result<(), String> {
+    match (kind, numbers) {
+        ("echo", &[port, connections, message_len, count]) => {
+            echo(port as u16, connections, message_len as usize, count);
+        }
+        ("churn", &[port, at_once, message_len, count]) => {
+            churn::client(port as u16, at_once, message_len as usize, count);
+        }
+        ("crowd", &[port, connections]) => crowd::client(port as u16, connections),
+        ("lines", &[port, count]) => lines::client(port as u16, count),
+        _ => return Err("client: which, and which numbers? See load.rs".to_string()),
+    }
+    Ok(())
 }
 
 struct Connection {
@@ -78,8 +106,8 @@ fn pause() -> Option<Duration> {
     Some(Duration::from_micros(micros))
 }
 
-/// The client's main function.
-pub fn client(port: u16, connections: u64, message_len: usize, count: u64) {
+/// The client of an echo cell.
+fn echo(port: u16, connections: u64, message_len: usize, count: u64) {
     let epoll = Epoll::new();
     let message = vec![7; message_len];
     let mut open: Vec<Connection> = (0..connections)

@@ -9,7 +9,7 @@
 //! peers tables FILE               all tables of a measured file
 //! peers page FILE PAGE            puts them into a Markdown page
 //! peers plot FILE FOLDER          draws the pictures
-//! peers client PORT CONNECTIONS LEN COUNT  the load of the echo cells
+//! peers client KIND PORT NUMBER... the load of the cells over TCP
 //!
 //! --rounds N    how often (5)         --share X   of the usual counts (1.0)
 //! --peer NAME   only these, repeated  --out FILE  where the figures are kept, beside those that are there
@@ -58,7 +58,7 @@ fn main() -> ExitCode {
         ["tables", file] => tables(file.as_ref()),
         ["page", file, page] => page_filled(file.as_ref(), page.as_ref()),
         ["plot", file, folder] => plotted(file.as_ref(), folder.as_ref()),
-        ["client", numbers @ ..] => client(numbers),
+        ["client", kind, numbers @ ..] => client(kind, numbers),
         [cell, peer, count] => one(cell, peer, count),
         _ => Err("what to do? See the head of src/main.rs".to_string()),
     };
@@ -88,17 +88,9 @@ fn one(cell: &str, peer: &str, count: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn client(numbers: &[&str]) -> Result<(), String> {
-    let [port, connections, message_len, count] = numbers else {
-        return Err("client: four numbers".to_string());
-    };
-    load::client(
-        number(port)?,
-        number(connections)?,
-        number(message_len)?,
-        number(count)?,
-    );
-    Ok(())
+fn client(kind: &str, numbers: &[&str]) -> Result<(), String> {
+    let numbers: Result<Vec<u64>, String> = numbers.iter().map(|word| number(word)).collect();
+    load::client(kind, &numbers?)
 }
 
 /// Measures by the plan of `words`, prints, and keeps the figures if there is a file for them.

@@ -67,6 +67,12 @@ pub trait Net: Tasks {
     fn serve(stream: Self::Stream, buffer_len: usize) -> impl Future<Output = ()> + 'static;
 }
 
+/// Reads a socket through a buffer.
+pub trait Lines: Net {
+    /// How many lines come until the end of the stream, each read into one string that is used again.
+    fn count_lines(stream: Self::Stream) -> impl Future<Output = u64>;
+}
+
 /// The sending end of a channel of numbers.
 pub trait Sender: 'static {
     /// Waits for room.
@@ -215,9 +221,10 @@ pub const PEERS: &[Peer] = &[
 /// The cells of a peer that can do everything.
 fn everything<P>(cell: &str) -> Option<Run>
 where
-    P: Timers + Net + Channels + Blocks + Locks + Groups,
+    P: Timers + Lines + Channels + Blocks + Locks + Groups,
 {
     all_but_groups::<P>(cell)
+        .or_else(|| cells::of_lines::<P>(cell))
         .or_else(|| cells::of_locks::<P>(cell))
         .or_else(|| cells::of_groups::<P>(cell))
 }

@@ -31,8 +31,12 @@ text { fill: #d7dde3 } .quiet { fill: #8d96a0 }
 
 /// The groups, each with the name of its file.
 pub fn groups() -> Vec<Group> {
-    let mut groups: Vec<Group> = CELLS.iter().map(|cell| cell.group).collect();
-    groups.dedup();
+    let mut groups = Vec::new();
+    for cell in CELLS {
+        if !groups.contains(&cell.group) {
+            groups.push(cell.group);
+        }
+    }
     groups
 }
 

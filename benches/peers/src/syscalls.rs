@@ -17,10 +17,11 @@ use crate::report::OURS;
 use crate::start_up;
 
 /// Which cells are counted, with how many operations, and the most that ours may make.
-pub const GUARDS: [(&str, u64, Option<f64>); 7] = [
+pub const GUARDS: [(&str, u64, Option<f64>); 8] = [
     ("echo-1", 1000, Some(3.00)),
     ("echo-50", 2000, Some(2.05)),
     ("echo-16k", 2560, Some(3.10)),
+    ("churn", 1000, Some(7.00)),
     ("spawn-batch", 50_000, None),
     ("yield", 50_000, None),
     ("timer-roll", 50_000, None),

@@ -9,11 +9,13 @@ use std::process::Command;
 use crate::cells::Run;
 
 /// What `libuv/peer.c` knows.
-const CELLS: [&str; 12] = [
+const CELLS: [&str; 14] = [
     "echo-1",
     "echo-50",
     "echo-1000",
     "echo-16k",
+    "churn",
+    "idle-conns",
     "timer-cancel",
     "timer-roll",
     "timer-fire",

@@ -6,10 +6,11 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use mainspring::channel::{self, oneshot};
+use mainspring::io::BufReader;
 use mainspring::sync::Mutex;
 use mainspring::{BackendKind, Builder, net, task};
 
-use super::{Blocks, Channels, Expect, Groups, Locks, Net, Receiver, Sender, Tasks, Timers};
+use super::{Blocks, Channels, Expect, Groups, Lines, Locks, Net, Receiver, Sender, Tasks, Timers};
 use crate::cells::switch::bare_wake;
 
 pub struct Mainspring<const IS_POLL: bool>;
@@ -71,6 +72,17 @@ impl<const IS_POLL: bool> Net for Mainspring<IS_POLL> {
                 return;
             }
         }
+    }
+}
+
+impl<const IS_POLL: bool> Lines for Mainspring<IS_POLL> {
+    async fn count_lines(stream: net::TcpStream) -> u64 {
+        let (mut reader, mut line, mut count) = (BufReader::new(stream), String::new(), 0);
+        while reader.read_line(&mut line).await.expect("text comes") > 0 {
+            line.clear();
+            count += 1;
+        }
+        count
     }
 }
 

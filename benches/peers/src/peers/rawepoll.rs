@@ -1,14 +1,15 @@
 //! `rawepoll`, a floor: the server and the wakes as an edge-triggered epoll loop written by hand.
 
 use std::net::TcpListener;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
 
 use crate::cells::Run;
+use crate::cells::connections::{AT_ONCE, BUFFER_LEN, MESSAGE_LEN, WARM_UP};
 use crate::cells::echo::Load;
 use crate::cells::wakes::{Exchange, LoopSide};
 use crate::epoll::Epoll;
-use crate::figures::{Cpu, Figures};
+use crate::figures::{Cpu, Figures, resident_bytes};
 use crate::load;
 
 const EDGES: u32 = (libc::EPOLLIN | libc::EPOLLRDHUP | libc::EPOLLET) as u32;
@@ -17,6 +18,11 @@ const EDGES: u32 = (libc::EPOLLIN | libc::EPOLLRDHUP | libc::EPOLLET) as u32;
 pub fn find(cell: &str) -> Option<Run> {
     if let Some(load) = Load::of(cell) {
         return Some(Box::new(move |count| echo(load, count)));
+    }
+    match cell {
+        "churn" => return Some(Box::new(churn)),
+        "idle-conns" => return Some(Box::new(crowd)),
+        _ => {}
     }
     let exchange: fn(u64) -> Arc<Exchange> = match cell {
         "wake-oneway" => Exchange::one_way,
@@ -50,6 +56,59 @@ fn echo(load: Load, count: u64) -> Figures {
     let figures = Figures::cpu_per_op(cpu, load.requests(count));
     client.finish();
     figures
+}
+
+/// Level-triggered for the listener, so that an accept that finds nothing is not needed; edges for the rest.
+/// A close takes a connection out of the epoll.
+fn churn(count: u64) -> Figures {
+    let listener = load::listen();
+    let all = WARM_UP + count;
+    let client = load::start_as("churn", &listener, &[AT_ONCE, MESSAGE_LEN, all]);
+    let epoll = Epoll::new();
+    let listening = listener.as_raw_fd();
+    epoll.add(listening, libc::EPOLLIN as u32, listening as u64);
+    let mut buffer = vec![0; BUFFER_LEN];
+    let mut cpu = Cpu::of_process();
+    let mut closed = 0;
+    while closed < all {
+        for fd in epoll.wait() {
+            let fd = fd as RawFd;
+            if fd == listening {
+                let stream = accept(&listener).into_raw_fd();
+                epoll.add(stream, EDGES, stream as u64);
+            } else if is_over_after(fd, &mut buffer) {
+                // SAFETY: it came from `accept`, and this is its end.
+                drop(unsafe { OwnedFd::from_raw_fd(fd) });
+                closed += 1;
+                if closed == WARM_UP {
+                    cpu = Cpu::of_process();
+                }
+            }
+        }
+    }
+    let figures = Figures::cpu_per_op(cpu, count);
+    client.finish();
+    figures
+}
+
+/// The descriptor and the buffer.
+fn crowd(count: u64) -> Figures {
+    let listener = load::listen();
+    let _client = load::start_as("crowd", &listener, &[count]);
+    let epoll = Epoll::new();
+    let mut connections = Vec::with_capacity(count as usize);
+    let first = (count / 10).max(1);
+    let mut before = 0;
+    for index in 0..count {
+        if index == first {
+            before = resident_bytes();
+        }
+        let stream = accept(&listener);
+        epoll.add(stream.as_raw_fd(), EDGES, index);
+        connections.push((stream, vec![1_u8; BUFFER_LEN]));
+    }
+    let bytes = resident_bytes() - before;
+    Figures::default().with("bytes", bytes as f64 / (count - first) as f64)
 }
 
 /// A connection of a listener that does not block: poll(2), then accept.

@@ -10,10 +10,11 @@ use async_channel::{Receiver, Sender, bounded, unbounded};
 use async_executor::LocalExecutor;
 use async_io::{Async, Timer};
 use async_lock::Mutex;
-use futures_lite::{AsyncReadExt, AsyncWriteExt, StreamExt, future};
+use futures_lite::io::BufReader;
+use futures_lite::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, StreamExt, future};
 use futures_util::stream::FuturesUnordered;
 
-use super::{Blocks, Channels, Groups, Locks, Net, Tasks, Timers};
+use super::{Blocks, Channels, Groups, Lines, Locks, Net, Tasks, Timers};
 use crate::cells::switch::bare_wake;
 
 pub struct Smol;
@@ -79,6 +80,17 @@ impl Net for Smol {
                 return;
             }
         }
+    }
+}
+
+impl Lines for Smol {
+    async fn count_lines(stream: Async<net::TcpStream>) -> u64 {
+        let (mut reader, mut line, mut count) = (BufReader::new(stream), String::new(), 0);
+        while reader.read_line(&mut line).await.expect("text comes") > 0 {
+            line.clear();
+            count += 1;
+        }
+        count
     }
 }
 

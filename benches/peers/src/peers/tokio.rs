@@ -7,13 +7,13 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::{JoinSet, LocalSet};
 
-use super::{Blocks, Channels, Expect, Groups, Locks, Net, Receiver, Sender, Tasks, Timers};
+use super::{Blocks, Channels, Expect, Groups, Lines, Locks, Net, Receiver, Sender, Tasks, Timers};
 use crate::cells::switch::bare_wake;
 
 /// `tokio::spawn`.
@@ -199,6 +199,17 @@ macro_rules! the_rest {
                 future: F,
             ) -> impl Future<Output = Result<F::Output, impl Debug>> {
                 tokio::time::timeout(duration, future)
+            }
+        }
+
+        impl Lines for $peer {
+            async fn count_lines(stream: net::TcpStream) -> u64 {
+                let (mut reader, mut line, mut count) = (BufReader::new(stream), String::new(), 0);
+                while reader.read_line(&mut line).await.expect("text comes") > 0 {
+                    line.clear();
+                    count += 1;
+                }
+                count
             }
         }
 
