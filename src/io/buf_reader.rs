@@ -211,6 +211,23 @@ impl<R: AsyncRead + Unpin> BufReader<R> {
         poll_spend(cx).map(Ok)
     }
 
+    /// How many bytes the buffer holds up to and with `delimiter`. What was searched is not searched again.
+    #[inline]
+    fn look_for(&mut self, delimiter: u8, limit: usize) -> Option<usize> {
+        if self.searched.0 != delimiter {
+            self.searched = (delimiter, 0);
+        }
+        let window = window(self.buffer().len(), limit);
+        let from = self.searched.1.saturating_sub(self.taken);
+        if from < window {
+            if let Some(at) = find(delimiter, &self.buffer()[from..window]) {
+                return Some(from + at + 1);
+            }
+            self.searched.1 = self.taken + window;
+        }
+        None
+    }
+
     /// Reads until `delimiter` is there, or the end; how many bytes that are.
     fn poll_until(
         &mut self,
@@ -218,19 +235,11 @@ impl<R: AsyncRead + Unpin> BufReader<R> {
         delimiter: u8,
         limit: usize,
     ) -> Poll<io::Result<usize>> {
-        if self.searched.0 != delimiter {
-            self.searched = (delimiter, 0);
-        }
         loop {
-            let available = self.buffer().len();
-            let window = window(available, limit);
-            let from = self.searched.1.saturating_sub(self.taken);
-            if from < window {
-                if let Some(at) = find(delimiter, &self.buffer()[from..window]) {
-                    return Poll::Ready(Ok(from + at + 1));
-                }
-                self.searched.1 = self.taken + window;
+            if let Some(count) = self.look_for(delimiter, limit) {
+                return Poll::Ready(Ok(count));
             }
+            let available = self.buffer().len();
             if available > limit {
                 let exceeded = LimitExceeded { limit, available };
                 return Poll::Ready(Err(exceeded.into()));

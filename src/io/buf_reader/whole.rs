@@ -117,6 +117,23 @@ impl<R: AsyncRead + Unpin> BufReader<R> {
     }
 }
 
+impl<R: AsyncRead + Unpin> BufReader<R> {
+    /// As [`BufReader::poll_until`], on behalf of `caller`, of whom nobody need know if the piece is there.
+    #[inline]
+    fn poll_piece(
+        &mut self,
+        cx: &mut Context<'_>,
+        delimiter: u8,
+        limit: usize,
+        caller: Caller,
+    ) -> Poll<io::Result<usize>> {
+        match self.look_for(delimiter, limit) {
+            Some(count) => Poll::Ready(Ok(count)),
+            None => caller.within(|| self.poll_until(cx, delimiter, limit)),
+        }
+    }
+}
+
 /// Fills a buffer. Made by [`BufReader::read_exact`].
 #[derive(Debug)]
 #[must_use = "futures do nothing unless you `.await` or poll them"]
@@ -181,10 +198,7 @@ impl<R: AsyncRead + Unpin> Future for BufReadUntil<'_, R> {
         let this = self.get_mut();
         ready!(poll_spend(cx));
         let reader = &mut *this.reader;
-        let polled = this
-            .caller
-            .within(|| reader.poll_until(cx, this.delimiter, this.limit));
-        let count = ready!(polled)?;
+        let count = ready!(reader.poll_piece(cx, this.delimiter, this.limit, this.caller))?;
         this.bytes.extend_from_slice(&reader.buffer()[..count]);
         reader.advance(count);
         Poll::Ready(Ok(count))
@@ -224,10 +238,7 @@ impl<R: AsyncRead + Unpin> Future for BufReadLine<'_, R> {
         let this = self.get_mut();
         ready!(poll_spend(cx));
         let reader = &mut *this.reader;
-        let polled = this
-            .caller
-            .within(|| reader.poll_until(cx, b'\n', this.limit));
-        let count = ready!(polled)?;
+        let count = ready!(reader.poll_piece(cx, b'\n', this.limit, this.caller))?;
         let bytes = &reader.buffer()[..count];
         let result = match str::from_utf8(bytes) {
             Ok(text) => {
