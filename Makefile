@@ -51,11 +51,11 @@ asan: ## all tests but the doc tests under AddressSanitizer, blocks from malloc
 	export LSAN_OPTIONS="$${LSAN_OPTIONS:-suppressions=tests/lsan.supp:print_suppressions=0}"; \
 	$(UNSTABLE_CARGO) test $${CI:+--locked} --workspace --features sim --lib --tests --target "$(HOST)"
 
-tsan: ## wake-ups from other threads under ThreadSanitizer
+tsan: ## wake-ups, channels and the pool across threads under ThreadSanitizer
 	@export CARGO_TARGET_DIR="$(BUILT)/tsan"; \
-	export RUSTFLAGS='-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer --cfg mainspring_malloc'; \
+	export RUSTFLAGS='-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer --cfg mainspring_malloc --cfg mainspring_tsan'; \
 	export TSAN_OPTIONS="$${TSAN_OPTIONS:-suppressions=tests/tsan.supp}"; \
-	$(UNSTABLE_CARGO) test $${CI:+--locked} --features sim --test tsan_wakes --target "$(HOST)"
+	$(UNSTABLE_CARGO) test $${CI:+--locked} --features sim --test tsan_wakes --test tsan_threads --target "$(HOST)"
 
 # What cargo-fuzz passes, without having to install it.
 FUZZ_FLAGS = -Zsanitizer=address -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \

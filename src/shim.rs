@@ -3,6 +3,10 @@
 //! *Role.* Everything in [`crate::task`], [`crate::pool`] and [`crate::channel`] that more than one thread
 //! can touch is built from these names, so that the loom models (`models.rs` in each of them) run the shipped
 //! types and not a copy. Under `--cfg mainspring_loom` they are loom's; else they are std's and cost nothing.
+//! For ThreadSanitizer, the locks are std's with a word each (`ordered.rs`).
+
+#[cfg(mainspring_tsan)]
+mod ordered;
 
 use std::sync::PoisonError;
 
@@ -17,24 +21,27 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(not(mainspring_loom))]
 mod imp {
     pub(crate) use std::cell::Cell;
-    use std::sync::PoisonError;
+    pub(crate) use std::sync::OnceLock;
     pub(crate) use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU8, AtomicU32};
-    pub(crate) use std::sync::{Condvar, Mutex, MutexGuard, OnceLock};
-    use std::time::Duration;
+    #[cfg(not(mainspring_tsan))]
+    pub(crate) use std::sync::{Condvar, Mutex, MutexGuard};
 
+    #[cfg(mainspring_tsan)]
+    pub(crate) use super::ordered::{Condvar, Mutex, MutexGuard, wait_timeout_while};
     pub(crate) use mainspring_sys::thread::start as start_thread;
 
     /// Waits for as long as `is_waiting`, but no longer than `limit`.
+    #[cfg(not(mainspring_tsan))]
     pub(crate) fn wait_timeout_while<'a, T>(
         _mutex: &'a Mutex<T>,
         condvar: &Condvar,
         guard: MutexGuard<'a, T>,
-        limit: Duration,
+        limit: std::time::Duration,
         is_waiting: impl FnMut(&mut T) -> bool,
     ) -> MutexGuard<'a, T> {
         condvar
             .wait_timeout_while(guard, limit, is_waiting)
-            .unwrap_or_else(PoisonError::into_inner)
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
             .0
     }
 
