@@ -3,6 +3,7 @@
 . "$(dirname "$0")/lib.sh"
 
 start server "$EXAMPLES/kv_server" --listen 127.0.0.1:0
+server=${pids[-1]}
 address=$(printed server '^listening on ')
 port=${address##*:}
 cli() { timeout 20 redis-cli -p "$port" "$@"; }
@@ -77,3 +78,15 @@ for pipeline in 1 16; do
   awk -F'"' -v depth="$pipeline" '/^"(PING_|SET|GET|INCR|LPUSH|LPOP|MSET)/ { printf "    -P %s %s: %s a second\n", depth, $2, $4 }' <<<"$have"
 done
 same 'and it still answers' "$(cli PING)" PONG
+
+# An end in order, while one client waits.
+start last redis-cli -p "$port" BLPOP jobs 0
+last=${pids[-1]}
+until_true waiting 1
+cli SHUTDOWN
+wait "$server"
+has 'it has drained' "$(cat "$work/server")" '^drained$'
+status=0
+wait "$last" || status=$?
+same 'who waited was answered' "$status" 0
+same 'nothing on standard error' "$(cat "$work/server.errors")" ''

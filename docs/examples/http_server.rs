@@ -11,7 +11,8 @@
 //! After `--for` seconds it drains: it takes no connection more, lets each request that has begun have its
 //! answer, with `Connection: close`, closes those that say nothing, and ends.
 //!
-//! Look at the order of the files: `request.rs` knows bytes alone, `files.rs` the disk, `connection.rs` puts them together.
+//! Look at `main` for the server's life: how many it takes, whom it tells of failures, how it ends. And look at the order
+//! of the files: `request.rs` knows bytes alone, `files.rs` the disk, `connection.rs` puts them together.
 
 #[path = "http_server/connection.rs"]
 mod connection;
@@ -23,45 +24,23 @@ mod request;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::rc::Rc;
 use std::time::Duration;
 
 use connection::{Limits, Site};
 use files::Files;
-use mainspring::net::{TcpListener, TcpStream};
-use mainspring::task::{CancelToken, scope};
+use mainspring::net::{DrainEnd, Server, ServerFailure, TcpListener, TcpStream};
 use mainspring::time::sleep;
 
 /// How long answers that are under way may take when the server drains.
 const DRAIN: Duration = Duration::from_secs(10);
-/// After an accept that failed. The listener itself waits when there are no descriptors.
-const PAUSE: Duration = Duration::from_millis(10);
+/// More connections than this wait in the kernel's queue until one ends, which `--idle` sees to.
+const CONNECTIONS_MAX: usize = 10_000;
 
-/// Serves until it is told to drain.
-async fn serve_all(listener: TcpListener, site: Rc<Site>) {
-    // It ends when its last connection has, or when their time is up.
-    let ended = scope(async |s| {
-        let accept = async {
-            loop {
-                match listener.accept().await {
-                    Ok((stream, _)) => {
-                        // A connection that fails is that client's business.
-                        drop(s.spawn(connection::serve(stream, Rc::clone(&site))));
-                    }
-                    Err(error) => {
-                        eprintln!("accept: {error}");
-                        sleep(PAUSE).await;
-                    }
-                }
-            }
-        };
-        let _: Result<(), _> = site.drain.run_until_cancelled(accept).await;
-        drop(listener);
-        s.set_timeout(DRAIN);
-    });
-    match ended.await {
-        Ok(()) => println!("drained"),
-        Err(error) => println!("drained, but {error}"),
+/// A connection that fails is that client's business.
+fn report(failure: ServerFailure) {
+    match failure {
+        ServerFailure::Connection(_) => {}
+        failure => eprintln!("{failure:?}"),
     }
 }
 
@@ -159,24 +138,25 @@ fn main() -> io::Result<()> {
         let listener = TcpListener::bind(options.listen.unwrap_or(local))?;
         let local = listener.local_addr()?;
         println!("listening on {local}");
-        let site = Rc::new(Site {
+        let site = Site {
             files: Files::new(options.root),
             limits: options.limits,
-            drain: CancelToken::new(),
-        });
-        let server = mainspring::spawn(serve_all(listener, Rc::clone(&site)));
+        };
+        let server = Server::builder([listener])
+            .connection_limit(CONNECTIONS_MAX)
+            .on_failure(report)
+            .start(async move |(stream, _), draining| {
+                connection::serve(stream, &site, draining).await
+            });
         match options.serves_for {
-            None if options.listen.is_none() => {
-                visit(local).await?;
-                site.drain.cancel();
-            }
-            None => {}
-            Some(time) => {
-                sleep(time).await;
-                site.drain.cancel();
-            }
+            None if options.listen.is_none() => visit(local).await?,
+            None => return server.closed().await,
+            Some(time) => sleep(time).await,
         }
-        server.await?;
+        match server.drain(DRAIN).await {
+            DrainEnd::Complete => println!("drained"),
+            DrainEnd::Cut(count) => println!("drained, but {count} had to be cut"),
+        }
         Ok(())
     })?
 }

@@ -3,13 +3,16 @@
 //!
 //! ```text
 //! cargo run --example kv_server                              a short dialogue with itself, and ends
-//! cargo run --example kv_server -- --listen 127.0.0.1:6380   serves until it is killed: redis-cli -p 6380
+//! cargo run --example kv_server -- --listen 127.0.0.1:6380   serves until `redis-cli -p 6380 SHUTDOWN`
 //! ```
 //!
 //! *Model.* One thread and no lock: a command changes the data in one go, between two awaits, so each is atomic.
 //! [`serve`] is one connection: it answers every request that is there whole, sends the answers in one write, and
 //! then waits for more. While it writes it does not read, so a client that does not read its answers stops
 //! being served, and nothing piles up for it.
+//!
+//! *End.* `SHUTDOWN` drains: nobody is accepted any more, requests that came are answered, and who is idle, listens or
+//! waits for an item is let go. A client that does not take its answers is cut off in the end.
 //!
 //! | file | what to look at |
 //! |---|---|
@@ -25,8 +28,10 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
-use mainspring::net::{TcpListener, TcpStream};
+use mainspring::net::{DrainEnd, Server, ServerFailure, TcpListener, TcpStream};
 use mainspring::select;
+use mainspring::sync::Event;
+use mainspring::task::CancelToken;
 use mainspring::time::sleep;
 
 #[path = "kv_server/commands.rs"]
@@ -50,11 +55,18 @@ const ANSWERS_MAX: usize = 256 * 1024;
 /// How much a client that was refused may send until it reads why, in bytes, and for how long.
 const REFUSED_MAX: (u64, Duration) = (1024 * 1024, Duration::from_secs(2));
 
+/// More connections than this wait in the kernel's queue until one ends.
+const CONNECTIONS_MAX: usize = 10_000;
+/// How long clients may take to read their last answers when the server ends.
+const DRAIN: Duration = Duration::from_secs(2);
+
 /// What all connections share.
 #[derive(Clone)]
 struct Shared {
     store: Rc<RefCell<Store>>,
     hub: Rc<Hub>,
+    /// Set when a client wants the server to end.
+    closing: Rc<Event>,
 }
 
 /// One connection.
@@ -64,10 +76,11 @@ struct Connection {
     answers: Answers,
     subscriptions: Subscriptions,
     shared: Shared,
+    draining: CancelToken,
 }
 
 /// One connection, from its first request to the end.
-async fn serve(stream: TcpStream, shared: Shared) -> io::Result<()> {
+async fn serve(stream: TcpStream, shared: Shared, draining: CancelToken) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let stream = Rc::new(stream);
     let mut connection = Connection {
@@ -76,6 +89,7 @@ async fn serve(stream: TcpStream, shared: Shared) -> io::Result<()> {
         subscriptions: Subscriptions::new(&shared.hub, &stream),
         stream,
         shared,
+        draining,
     };
     while connection.answer_all().await? {
         connection.send().await?;
@@ -102,6 +116,7 @@ impl Connection {
             let mut client = Client {
                 store: &self.shared.store,
                 hub: &self.shared.hub,
+                closing: &self.shared.closing,
                 subscriptions: &mut self.subscriptions,
                 answers: &mut self.answers,
             };
@@ -132,21 +147,27 @@ impl Connection {
         }
     }
 
-    /// Waits for bytes, or for messages; whether the client is still there.
+    /// Waits for bytes, or for messages; whether the client is still there, and the server means to go on.
     async fn read(&mut self) -> io::Result<bool> {
         let outbox = &self.subscriptions.outbox;
-        if self.subscriptions.is_empty() {
-            let count = self.stream.read(self.input.room()).await?;
-            self.input.came(count);
-            return Ok(count > 0);
-        }
-        select! {
-            count = self.stream.read(self.input.room()) => {
+        let read = self.stream.read(self.input.room());
+        let read = self.draining.run_until_cancelled(read);
+        let read = if self.subscriptions.is_empty() {
+            read.await
+        } else {
+            select! {
+                read = read => read,
+                () = outbox.filled.wait() => return Ok(true),
+            }
+        };
+        match read {
+            Ok(count) => {
                 let count = count?;
                 self.input.came(count);
                 Ok(count > 0)
             }
-            () = outbox.filled.wait() => Ok(true),
+            // What it was told before goes out yet.
+            Err(_drain) => Ok(outbox.filled.is_set()),
         }
     }
 
@@ -165,6 +186,10 @@ impl Connection {
                     return Ok(());
                 }
                 () = &mut time => {
+                    self.answers.no_array();
+                    return Ok(());
+                }
+                _drain = self.draining.cancelled() => {
                     self.answers.no_array();
                     return Ok(());
                 }
@@ -189,16 +214,11 @@ impl Connection {
     }
 }
 
-async fn serve_all(listener: TcpListener) -> io::Result<()> {
-    let shared = Shared {
-        store: Rc::new(RefCell::new(Store::new())),
-        hub: Rc::default(),
-    };
-    drop(mainspring::spawn(store::expire(Rc::clone(&shared.store))));
-    loop {
-        let (stream, _) = listener.accept().await?;
-        // A client that goes, or breaks the protocol, is no failure of the server's.
-        drop(mainspring::spawn(serve(stream, shared.clone())));
+/// A client that goes, or breaks the protocol, is no failure of the server's.
+fn report(failure: ServerFailure) {
+    match failure {
+        ServerFailure::Connection(_) => {}
+        failure => eprintln!("{failure:?}"),
     }
 }
 
@@ -215,10 +235,30 @@ fn main() -> io::Result<()> {
         let listener = TcpListener::bind(address)?;
         let local = listener.local_addr()?;
         println!("listening on {local}");
-        let server = mainspring::spawn(serve_all(listener));
+        let shared = Shared {
+            store: Rc::new(RefCell::new(Store::new())),
+            hub: Rc::default(),
+            closing: Rc::default(),
+        };
+        let closing = Rc::clone(&shared.closing);
+        drop(mainspring::spawn(store::expire(Rc::clone(&shared.store))));
+        let server = Server::builder([listener])
+            .connection_limit(CONNECTIONS_MAX)
+            .on_failure(report)
+            .start(async move |(stream, _), draining| {
+                serve(stream, shared.clone(), draining).await
+            });
         if words.is_empty() {
-            return dialogue::talk(local).await;
+            dialogue::talk(local).await?;
         }
-        server.await?
+        select! {
+            () = closing.wait() => {}
+            ended = server.closed() => return ended,
+        }
+        match server.drain(DRAIN).await {
+            DrainEnd::Complete => println!("drained"),
+            DrainEnd::Cut(count) => println!("drained, but {count} had to be cut"),
+        }
+        Ok(())
     })?
 }

@@ -11,16 +11,22 @@ use mainspring::time::now;
 use super::{Endless, command, output};
 
 fn start() -> (Endless, String) {
+    let (server, _, address) = start_and_read();
+    (server, address)
+}
+
+/// Also what it prints behind its address.
+fn start_and_read() -> (Endless, impl Read, String) {
     let mut server = command("kv_server", &["--listen", "127.0.0.1:0"])
         .stdout(Stdio::piped())
         .spawn()
         .expect("the server starts");
     let mut line = String::new();
-    BufReader::new(server.stdout.take().expect("it is piped"))
-        .read_line(&mut line)
-        .expect("it prints its address");
+    let mut printed = BufReader::new(server.stdout.take().expect("it is piped"));
+    printed.read_line(&mut line).expect("it prints its address");
     let address = line.trim().strip_prefix("listening on ");
-    (Endless(server), address.expect("in this form").to_string())
+    let address = address.expect("in this form").to_string();
+    (Endless(server), printed, address)
 }
 
 fn connect(address: &str) -> TcpStream {
@@ -57,7 +63,8 @@ fn kv_server_talks_with_itself() {
     assert_eq!(lines[9], "GET short -> nothing");
     assert_eq!(lines[11], "bob was handed jobs, sweep");
     assert_eq!(lines[14], "bob heard message, news, spring");
-    assert_eq!(lines[17..], ["ERR unknown command 'FLY'", "QUIT -> OK"]);
+    let last = ["ERR unknown command 'FLY'", "QUIT -> OK", "drained"];
+    assert_eq!(lines[17..], last);
 }
 
 #[test]
@@ -219,4 +226,40 @@ fn kv_server_ends_a_subscriber_that_does_not_read_and_the_others_hear_all() {
         b"UNSUBSCRIBE\r\nGET a\r\n",
         &format!("{left}$-1\r\n"),
     );
+}
+
+#[test]
+fn kv_server_answers_and_lets_all_go_when_it_is_told_to_end() {
+    let (mut server, mut printed, address) = start_and_read();
+    let mut idle = connect(&address);
+    ask(&mut idle, b"PING\r\n", "+PONG\r\n");
+    let mut listens = connect(&address);
+    let subscribed = "*3\r\n$9\r\nsubscribe\r\n$4\r\nnews\r\n:1\r\n";
+    ask(&mut listens, b"SUBSCRIBE news\r\n", subscribed);
+    let mut waits = connect(&address);
+    ask(&mut waits, b"PING\r\nBLPOP jobs 0\r\nPING\r\n", "+PONG\r\n");
+    let mut last = connect(&address);
+    let farewell = "$8\r\nfarewell\r\n";
+    ask(
+        &mut last,
+        b"PUBLISH news bye\r\nECHO farewell\r\nSHUTDOWN\r\n",
+        &[":1\r\n", farewell].concat(),
+    );
+    let message = "*3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$3\r\nbye\r\n";
+    for (stream, answers) in [
+        (&mut last, ""),
+        (&mut idle, ""),
+        (&mut listens, message),
+        (&mut waits, "*-1\r\n+PONG\r\n"),
+    ] {
+        let mut rest = String::new();
+        stream
+            .read_to_string(&mut rest)
+            .expect("an end, and no reset");
+        assert_eq!(rest, answers);
+    }
+    let mut rest = String::new();
+    printed.read_to_string(&mut rest).expect("it prints text");
+    assert_eq!(rest, "drained\n");
+    assert!(server.0.wait().expect("it is ours").success());
 }

@@ -9,7 +9,6 @@
 use std::io::{self, Write};
 use std::ops::Range;
 use std::pin::pin;
-use std::rc::Rc;
 use std::time::Duration;
 
 use mainspring::net::TcpStream;
@@ -43,8 +42,6 @@ pub(crate) struct Limits {
 pub(crate) struct Site {
     pub(crate) files: Files,
     pub(crate) limits: Limits,
-    /// Cancelled when no connection may take another request.
-    pub(crate) drain: CancelToken,
 }
 
 /// What came, or did not.
@@ -75,12 +72,13 @@ enum Work {
     Refuse(u16),
 }
 
-/// Serves a connection to its end.
-pub(crate) async fn serve(stream: TcpStream, site: Rc<Site>) -> io::Result<()> {
+/// Serves a connection to its end. Once `draining` is cancelled it takes no other request.
+pub(crate) async fn serve(stream: TcpStream, site: &Site, draining: CancelToken) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut connection = Connection {
         stream,
-        site: &site,
+        site,
+        draining,
         buf: vec![0; HEAD_MAX].into_boxed_slice(),
         start: 0,
         end: 0,
@@ -101,6 +99,7 @@ pub(crate) async fn serve(stream: TcpStream, site: Rc<Site>) -> io::Result<()> {
 struct Connection<'s> {
     stream: TcpStream,
     site: &'s Site,
+    draining: CancelToken,
     buf: Box<[u8]>,
     /// What of `buf` has come and was not looked at.
     start: usize,
@@ -126,7 +125,7 @@ impl Connection<'_> {
                 Ok(task) => task,
                 Err(refusal) => return self.refuse(refusal),
             };
-            task.keeps_alive &= !self.site.drain.is_cancelled();
+            task.keeps_alive &= !self.draining.is_cancelled();
             match self.answer(&task).await? {
                 Err(refusal) => return self.refuse(refusal),
                 Ok(()) if !task.keeps_alive => return Ok(task.body != Body::Length(0)),
@@ -150,8 +149,8 @@ impl Connection<'_> {
             let is_idle = self.start == self.end;
             let read = self.stream.read(&mut self.buf[self.end..]);
             let count = if is_idle {
-                let drain = &self.site.drain;
-                match drain.run_until_cancelled(timeout(limits.idle, read)).await {
+                let read = timeout(limits.idle, read);
+                match self.draining.run_until_cancelled(read).await {
                     Ok(Ok(count)) => count?,
                     // Time is up, or nothing more may begin.
                     Ok(Err(_)) | Err(_) => return Ok(Next::End),

@@ -7,6 +7,8 @@ use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
 
+use mainspring::sync::Event;
+
 use crate::protocol::{Answers, Request, number};
 use crate::pubsub::{Hub, Subscriptions};
 use crate::store::{Store, Text, WrongKind};
@@ -65,6 +67,7 @@ type Outcome = Result<After, Failure>;
 pub(crate) struct Client<'a> {
     pub(crate) store: &'a RefCell<Store>,
     pub(crate) hub: &'a Rc<Hub>,
+    pub(crate) closing: &'a Event,
     pub(crate) subscriptions: &'a mut Subscriptions,
     pub(crate) answers: &'a mut Answers,
 }
@@ -319,6 +322,11 @@ impl Client<'_> {
             }
             (b"QUIT", _) => {
                 answers.word("OK");
+                return Ok(After::End);
+            }
+            // Like Redis's it has no answer but the end.
+            (b"SHUTDOWN", _) => {
+                self.closing.set();
                 return Ok(After::End);
             }
             (b"INFO", _) => {

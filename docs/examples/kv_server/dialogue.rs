@@ -104,5 +104,7 @@ pub(crate) async fn talk(address: SocketAddr) -> io::Result<()> {
     for _ in 0..3 {
         println!("{}", ada.answer().await?);
     }
-    ada.ask("QUIT").await
+    ada.ask("QUIT").await?;
+    // Somebody says that it is time; that has no answer but the end.
+    Client::connect(address).await?.send("SHUTDOWN").await
 }
