@@ -127,6 +127,14 @@ fn hello_starts_three_tasks_before_one_is_done() {
 }
 
 #[test]
+fn pass_descriptor_lets_the_other_side_work() {
+    assert_eq!(
+        output("pass_descriptor", &[]),
+        "worker: given by this process: true\nopener: the worker answered tock\nlog: tick\n"
+    );
+}
+
+#[test]
 fn echo_server_serves_itself_where_no_address_is_given() {
     let printed = output("echo_server", &[]);
     assert!(printed.starts_with("listening on 127.0.0.1:"), "{printed}");
