@@ -505,3 +505,41 @@ fn the_sizes_that_users_pay_for() {
     assert_eq!(size_of::<Option<mainspring_sys::Fd>>(), 4);
     assert_eq!(size_of::<mainspring::time::Instant>(), 8);
 }
+
+#[test]
+fn warm_datagrams_and_batches_allocate_nothing() {
+    use mainspring::net::UdpSocket;
+    use mainspring::net::udp::{ReceiveBatch, SendBatch};
+    mainspring::run(async {
+        let addr = "127.0.0.1:0".parse().unwrap();
+        let (near, far) = (
+            UdpSocket::bind(addr).unwrap(),
+            UdpSocket::bind(addr).unwrap(),
+        );
+        let to = near.local_addr().unwrap();
+        let (mut outgoing, mut incoming) = (SendBatch::new(32, 8), ReceiveBatch::new(32, 8));
+        let mut buf = [0; 8];
+        let mut counts = None;
+        for round in 0..12 {
+            if round == 2 {
+                counts = Some(Counts::start());
+            }
+            far.send_to(b"single", to).await.unwrap();
+            assert_eq!(near.recv_from(&mut buf).await.unwrap().0, 6);
+            for _ in 0..32 {
+                outgoing.push(b"in batch", Some(to));
+            }
+            assert_eq!(far.send_many(&mut outgoing).await.unwrap(), 32);
+            assert_eq!(near.recv_many(&mut incoming).await.unwrap(), 32);
+        }
+        assert_eq!(counts.unwrap().allocations(), 0);
+        assert_eq!((count_of(Call::Send), count_of(Call::Recv)), (10, 10));
+        if cfg!(any(target_os = "linux", target_os = "freebsd")) {
+            assert_eq!(
+                (count_of(Call::SendMany), count_of(Call::RecvMany)),
+                (10, 10)
+            );
+        }
+    })
+    .unwrap();
+}

@@ -1035,6 +1035,37 @@ fn hz_a28_the_types_of_the_resolver_too() {
 }
 
 #[test]
+fn hz_a28_the_types_of_datagrams_too() {
+    use mainspring::net::{self, udp};
+    let mut wrong = String::new();
+    table! {
+        wrong;
+        net::UdpSocket => 0 0 1;
+        udp::Recv<'static> => 0 0 0;
+        udp::RecvFrom<'static> => 0 0 0;
+        udp::Peek<'static> => 0 0 0;
+        udp::PeekFrom<'static> => 0 0 0;
+        udp::Send<'static> => 0 0 0;
+        udp::SendTo<'static> => 0 0 0;
+        udp::RecvMsg<'static> => 0 0 0;
+        udp::SendMsg<'static> => 0 0 0;
+        udp::RecvMany<'static> => 0 0 0;
+        udp::SendMany<'static> => 0 0 0;
+        udp::RecvError<'static> => 0 0 0;
+        udp::DatagramReady<'static> => 0 0 0;
+        udp::ReceiveBatch => 0 0 1;
+        udp::SendBatch => 0 0 1;
+        udp::Ancillary => 1 1 1;
+        udp::PacketInfo => 1 1 1;
+        udp::Received => 1 1 1;
+        udp::QueuedError => 1 1 1;
+        udp::ErrorOrigin => 1 1 1;
+        udp::Truncated => 1 1 1;
+    }
+    assert!(wrong.is_empty(), "[Send, Sync, Unpin] of{wrong}");
+}
+
+#[test]
 fn hz_a28_the_types_of_the_blocking_pool_too() {
     use mainspring::task::blocking;
     let mut wrong = String::new();

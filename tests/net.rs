@@ -28,6 +28,8 @@ mod server;
 mod shortage;
 #[path = "net/splice.rs"]
 mod splice;
+#[path = "net/udp.rs"]
+mod udp;
 #[path = "net/unix.rs"]
 mod unix;
 #[path = "net/volume.rs"]

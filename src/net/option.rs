@@ -21,9 +21,12 @@
 
 pub use mainspring_sys::socket::option::{
     BindToDevice, Broadcast, Congestion, Cork, FastOpen, FastOpenConnect, FreeBind, HopLimit, Int,
-    KeepAlive, KeepAliveCount, KeepAliveIdle, KeepAliveInterval, Linger, NoDelay, NotSentLowWater,
-    OnlyV6, OutOfBandInline, QuickAck, ReceiveBuffer, ReuseAddress, ReusePort, SegmentMax,
-    SendBuffer, SocketOption, Tos, TrafficClass, Ttl, UserTimeout,
+    KeepAlive, KeepAliveCount, KeepAliveIdle, KeepAliveInterval, Linger, MulticastHops,
+    MulticastInterfaceV4, MulticastInterfaceV6, MulticastLoopV4, MulticastLoopV6, MulticastTtl,
+    NoDelay, NotSentLowWater, OnlyV6, OutOfBandInline, QuickAck, ReceiveBuffer, ReceiveErrorsV4,
+    ReceiveErrorsV6, ReceivePacketInfoV4, ReceivePacketInfoV6, ReceiveSegments, ReceiveTimestamps,
+    ReceiveTos, ReceiveTrafficClass, ReuseAddress, ReusePort, SegmentMax, SendBuffer, SocketOption,
+    Tos, TrafficClass, Ttl, UserTimeout,
 };
 
 /// The methods by which a socket takes any option: for an `impl` whose type has `fn fd(&self) -> &Fd`.

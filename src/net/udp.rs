@@ -6,13 +6,15 @@
 //! UDP socket has no halves.
 //!
 //! *Truncation.* A datagram that does not fit is never cut in silence: `recv` and `recv_from` fail with
-//! [`Truncated`].
+//! [`Truncated`], `recv_msg` and `recv_many` tell of it beside the bytes.
 //!
 //! *A UDP socket has no end*: 0 is the length of an empty datagram. And one bad answer is not its end either:
 //! when a peer is not there, a connected socket says ECONNREFUSED once, and works on.
 
 mod call;
 mod future;
+mod message;
+mod multicast;
 
 use std::fmt;
 use std::io;
@@ -29,7 +31,13 @@ use super::transfer::{Reading, Wait, Writing};
 use crate::reactor::Direction;
 
 pub use call::Truncated;
-pub use future::{DatagramReady, Peek, PeekFrom, Recv, RecvFrom, Send, SendTo};
+pub use future::{
+    DatagramReady, Peek, PeekFrom, Recv, RecvError, RecvFrom, RecvMany, RecvMsg, Send, SendMany,
+    SendMsg, SendTo,
+};
+pub use mainspring_sys::socket::{
+    Ancillary, ErrorOrigin, PacketInfo, QueuedError, ReceiveBatch, Received, SendBatch,
+};
 
 /// A UDP socket, connected to a peer or not.
 ///
@@ -60,11 +68,9 @@ impl UdpSocket {
     /// # Errors
     /// What the kernel says: EADDRINUSE, EADDRNOTAVAIL, EACCES, EMFILE, …
     pub fn bind(addr: SocketAddr) -> io::Result<UdpSocket> {
-        let fd = socket::udp_socket(addr)?;
-        socket::bind(&fd, addr)?;
-        Ok(UdpSocket {
-            socket: Socket::new(fd, Family::Datagram),
-        })
+        let socket = UdpSocket::unbound(addr)?;
+        socket.bind_to(addr)?;
+        Ok(socket)
     }
 
     /// Sets the peer: `send` goes there, and only what it sends is received. That takes no time, and says
@@ -77,7 +83,8 @@ impl UdpSocket {
         socket::connect_udp(self.socket.fd(), addr)
     }
 
-    /// Takes the peer away: the socket receives from everybody again.
+    /// Takes the peer away: the socket receives from everybody again. A port that the system chose (one bound to 0)
+    /// goes too on Linux, and the next send gets another.
     ///
     /// # Errors
     /// What the kernel says.
@@ -115,6 +122,34 @@ impl UdpSocket {
     /// ENOTCONN, if it has none.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
         socket::peer_addr(self.socket.fd())
+    }
+
+    /// A socket without a port, for options that count only before [`UdpSocket::bind_to`]: sharing an address,
+    /// say. The family is that of `addr`, which is not bound to.
+    ///
+    /// # Errors
+    /// What the kernel says: EMFILE, EAFNOSUPPORT.
+    ///
+    /// ```
+    /// use mainspring::net::{UdpSocket, option};
+    /// let addr = "127.0.0.1:0".parse().unwrap();
+    /// let socket = UdpSocket::unbound(addr)?;
+    /// socket.set_option(option::ReuseAddress, true)?;
+    /// socket.bind_to(addr)?;
+    /// # std::io::Result::Ok(())
+    /// ```
+    pub fn unbound(addr: SocketAddr) -> io::Result<UdpSocket> {
+        Ok(UdpSocket {
+            socket: Socket::new(socket::udp_socket(addr)?, Family::Datagram),
+        })
+    }
+
+    /// Gives the socket its address.
+    ///
+    /// # Errors
+    /// As [`UdpSocket::bind`]; EINVAL if it has one.
+    pub fn bind_to(&self, addr: SocketAddr) -> io::Result<()> {
+        socket::bind(self.fd(), addr)
     }
 
     any_option!();

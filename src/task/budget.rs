@@ -26,6 +26,12 @@ pub(crate) fn poll_spend(cx: &Context<'_>) -> Poll<()> {
     Poll::Pending
 }
 
+/// Spends `count` units, or what is left: for what came at once with an operation that was paid already.
+pub(crate) fn spend_more(count: usize) {
+    let mut spends = (0..count).map(|_| Core::with_current(|core| core.is_some_and(Core::spend)));
+    while spends.next() == Some(true) {}
+}
+
 /// Whether the current poll may complete one more operation before it must yield. Always, outside of
 /// tasks.
 ///

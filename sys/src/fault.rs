@@ -44,6 +44,10 @@ pub enum Call {
     RecvMsg,
     /// `sendmsg` with control messages: descriptors, say.
     SendMsg,
+    /// `recvmmsg`: a batch of datagrams. With `Short`, so many of them at most.
+    RecvMany,
+    /// `sendmmsg`; as for `RecvMany`.
+    SendMany,
     /// `read`.
     Read,
     /// `write`.

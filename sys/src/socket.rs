@@ -26,10 +26,13 @@
 //! blocks a listener that was switched over by somebody else, and it offers no place to inject a
 //! fault.
 
+mod control;
 mod credentials;
 mod file;
 mod message;
+mod multicast;
 pub mod option;
+mod packet;
 mod reserve;
 mod rights;
 mod transfer;
@@ -50,9 +53,15 @@ use rustix::net::{AddressFamily, Protocol, SocketAddrAny, SocketType, ipproto, s
 use crate::fault::{self, Call};
 use crate::fd::Fd;
 
+pub use control::{Ancillary, PacketInfo};
 pub use credentials::{Credentials, peer_credentials, set_pass_credentials};
 pub use file::{BindOptions, SocketFile, bind_file};
 pub use message::{Companions, Message, recv_message, recv_message_from, recv_with_fds};
+pub use multicast::{Membership, multicast_source_v4, multicast_v4, multicast_v6};
+pub use packet::{
+    ErrorOrigin, QueuedError, ReceiveBatch, Received, SendBatch, recv_batch, recv_error,
+    recv_packet, send_batch, send_packet,
+};
 pub use reserve::{
     is_exhausted, is_listener_broken, is_out_of_descriptors, refuse_waiting, reserve_fd,
 };

@@ -8,7 +8,9 @@ use std::io;
 use std::net::SocketAddr;
 
 use mainspring_sys::Fd;
-use mainspring_sys::socket::{self, Taken};
+use mainspring_sys::socket::{self, ReceiveBatch, SendBatch, Taken};
+
+use crate::task::budget::spend_more;
 
 /// The error of a receive whose buffer was too small: the datagram's beginning is in the buffer, the rest is
 /// gone.
@@ -111,4 +113,17 @@ pub(super) fn send(fd: &Fd, buf: &[u8]) -> io::Result<usize> {
 #[inline]
 pub(super) fn send_to(fd: &Fd, buf: &[u8], to: SocketAddr) -> io::Result<usize> {
     socket::send_datagram_to(fd, buf, to)
+}
+
+/// Each datagram costs a unit of the budget, and the first is paid.
+pub(super) fn recv_many(fd: &Fd, batch: &mut ReceiveBatch) -> io::Result<usize> {
+    let count = socket::recv_batch(fd, batch)?;
+    spend_more(count.saturating_sub(1));
+    Ok(count)
+}
+
+pub(super) fn send_many(fd: &Fd, batch: &mut SendBatch) -> io::Result<usize> {
+    let count = socket::send_batch(fd, batch)?;
+    spend_more(count.saturating_sub(1));
+    Ok(count)
 }

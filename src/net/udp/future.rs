@@ -11,9 +11,11 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use mainspring_sys::socket::{self, Ancillary, QueuedError, ReceiveBatch, Received, SendBatch};
+
 use super::call;
 use crate::net::socket::Socket;
-use crate::net::transfer::{Reading, Wait, Writing};
+use crate::net::transfer::{Reading, Wait, Way, Writing};
 use crate::pin::{pinned, pinned_beside};
 use crate::reactor::Direction;
 
@@ -99,6 +101,67 @@ future! {
     /// Safe: the datagram is sent only in the poll that says so.
     SendTo, Writing, datagram: (&'a [u8], SocketAddr), usize,
     |fd| call::send_to(fd, datagram.0, datagram.1)
+}
+
+future! {
+    /// Receives a datagram and what came with it. Made by [`UdpSocket::recv_msg`](super::UdpSocket::recv_msg).
+    ///
+    /// # Cancel safety
+    /// Safe: a datagram is taken only in the poll that returns it.
+    RecvMsg, Reading, buf: &'a mut [u8], Received, |fd| socket::recv_packet(fd, buf)
+}
+
+future! {
+    /// Sends a datagram with something beside it. Made by [`UdpSocket::send_msg`](super::UdpSocket::send_msg).
+    ///
+    /// # Cancel safety
+    /// Safe: the datagram is sent only in the poll that says so.
+    SendMsg, Writing, datagram: (&'a [u8], Option<SocketAddr>, Ancillary), usize,
+    |fd| socket::send_packet(fd, datagram.0, datagram.1, &datagram.2)
+}
+
+future! {
+    /// Receives several datagrams. Made by [`UdpSocket::recv_many`](super::UdpSocket::recv_many).
+    ///
+    /// # Cancel safety
+    /// Safe: datagrams are taken only in the poll that returns their number.
+    RecvMany, Reading, batch: &'a mut ReceiveBatch, usize, |fd| call::recv_many(fd, batch)
+}
+
+future! {
+    /// Sends several datagrams. Made by [`UdpSocket::send_many`](super::UdpSocket::send_many).
+    ///
+    /// # Cancel safety
+    /// Safe: what was sent is no longer in the batch.
+    SendMany, Writing, batch: &'a mut SendBatch, usize, |fd| call::send_many(fd, batch)
+}
+
+future! {
+    /// Takes an error of the queue. Made by [`UdpSocket::recv_error`](super::UdpSocket::recv_error).
+    ///
+    /// # Cancel safety
+    /// Safe: an error is taken only in the poll that returns it.
+    RecvError, Noting, nothing: (), QueuedError, |fd| {
+        let () = nothing;
+        socket::recv_error(fd)
+    }
+}
+
+impl<'a> RecvError<'a> {
+    pub(super) fn of(socket: &'a Socket, location: &'static Location<'static>) -> RecvError<'a> {
+        RecvError::new(Wait::new(socket, Noting, location), ())
+    }
+}
+
+/// What waits for errors. They are exceptional data, not input: a WouldBlock of the one queue must not stand for
+/// the other.
+#[derive(Clone, Copy)]
+pub(super) struct Noting;
+
+impl Way for Noting {
+    fn direction(self) -> Direction {
+        Direction::Priority
+    }
 }
 
 /// Waits until a datagram may be received, or sent. Made by the `readable` and `writable` of

@@ -39,6 +39,12 @@ use super::retry;
 use crate::fault::Call;
 use crate::fd::Fd;
 
+pub use datagram::{
+    MulticastHops, MulticastInterfaceV4, MulticastInterfaceV6, MulticastLoopV4, MulticastLoopV6,
+    MulticastTtl, ReceiveErrorsV4, ReceiveErrorsV6, ReceivePacketInfoV4, ReceivePacketInfoV6,
+    ReceiveSegments, ReceiveTimestamps, ReceiveTos, ReceiveTrafficClass,
+};
+
 /// Something that a socket can be told, and asked.
 pub trait SocketOption {
     /// What it is set to.
@@ -110,6 +116,9 @@ macro_rules! options {
         }
     )*};
 }
+
+// Behind the macro, which it uses.
+mod datagram;
 
 options! {
     /// SO_REUSEADDR: `bind` takes an address on which old connections still linger.
