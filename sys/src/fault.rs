@@ -76,7 +76,8 @@ const CALL_COUNT: usize = Call::Resolve as usize + 1;
 /// What happens instead of a call, or to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// The call does not happen and gives this errno.
+    /// The call does not happen and gives this errno; but a connect happens that says EINTR, EINPROGRESS or
+    /// EALREADY, all of which say that the kernel goes on.
     Errno(i32),
     /// The call happens with at most this many bytes. With 0, a connect happens and says that it is in
     /// progress.

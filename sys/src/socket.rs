@@ -175,6 +175,10 @@ fn connect_any(fd: &Fd, addr: &impl SocketAddrArg) -> io::Result<Connecting> {
         Ok(0) => rustix::net::connect(fd, addr).and(Err(Errno::INPROGRESS)),
         Ok(_) => rustix::net::connect(fd, addr),
         Err(error) => match Errno::from_io_error(&error) {
+            // These say that the kernel goes on by itself: then somebody must have begun.
+            Some(errno @ (Errno::INPROGRESS | Errno::INTR | Errno::ALREADY)) => {
+                rustix::net::connect(fd, addr).and(Err(errno))
+            }
             Some(errno) => Err(errno),
             None => return Err(error),
         },

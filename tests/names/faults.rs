@@ -95,12 +95,14 @@ fn hz_d03_whatever_fails_in_a_race_is_told_and_nothing_leaks(on: On) {
 
 fn hz_d03_attempts_in_progress_and_interrupted_come_to_their_end(on: On) {
     let (first, second) = (Open::new(), Open::new());
-    for times in [1, 2] {
-        let plan = Plan::new().from(Call::Connect, 1, times, Fault::Short(0));
-        let _plan = plan.install();
-        let runtime = on.sim_runtime();
-        let connector = Connector::new().timeout(Duration::from_secs(60));
-        let stream = runtime.block_on(connector.connect([first.addr, second.addr]));
-        assert_eq!(stream.unwrap().unwrap().peer_addr().unwrap(), first.addr);
+    for fault in [Fault::Short(0), Fault::Errno(libc::EINTR)] {
+        for times in [1, 2] {
+            let plan = Plan::new().from(Call::Connect, 1, times, fault);
+            let _plan = plan.install();
+            let runtime = on.sim_runtime();
+            let connector = Connector::new().timeout(Duration::from_secs(60));
+            let stream = runtime.block_on(connector.connect([first.addr, second.addr]));
+            assert_eq!(stream.unwrap().unwrap().peer_addr().unwrap(), first.addr);
+        }
     }
 }
