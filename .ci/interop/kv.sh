@@ -36,7 +36,7 @@ has 'a command that does not exist is answered' "$(cli FLY 2>&1)" "^ERR unknown 
 has 'INFO has its sections' "$(cli INFO)" '^# Server'
 
 # Keys that end.
-cli SET short life PX 300 >/dev/null
+cli SET short life PX 2000 >/dev/null
 same 'a key before its end' "$(cli GET short)" life
 has 'PTTL counts down' "$(cli PTTL short)" '^[0-9]+$'
 gone() { [[ $(cli GET short) == '' ]]; }
@@ -47,10 +47,10 @@ same 'EXPIRE' "$(cli EXPIRE longer 100)" 1
 same 'TTL' "$(cli TTL longer)" 100
 
 # Two clients wait for a list; the first to come is served first.
-start first redis-cli -p "$port" BLPOP jobs 10
+start first redis-cli -p "$port" BLPOP jobs 100
 waiting() { (($(cli INFO | sed -n 's/^waiting:\([0-9]*\).*/\1/p') == $1)); }
 until_true waiting 1
-start second redis-cli -p "$port" BLPOP jobs 10
+start second redis-cli -p "$port" BLPOP jobs 100
 until_true waiting 2
 same 'a push to those who wait' "$(cli RPUSH jobs one two)" 2
 until_true grep -q two "$work/second"

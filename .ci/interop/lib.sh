@@ -24,10 +24,10 @@ start() {
   pids+=($!)
 }
 
-# `until_true COMMAND...`: asks again for at most ten seconds; nobody tells a script when a server listens.
+# `until_true COMMAND...`: asks again for at most half a minute; nobody tells a script when a server listens.
 until_true() {
   local round
-  for ((round = 0; round < 200; round++)); do
+  for ((round = 0; round < 600; round++)); do
     "$@" >/dev/null 2>&1 && return 0
     sleep 0.05
   done
