@@ -213,12 +213,12 @@ options! {
         get sockopt::ipv6_unicast_hops(fd);
 
     /// IP_TOS: the class of service of IPv4 packets, six bits, and two of congestion that TCP keeps to itself.
-    Tos: u8 [unix] "IP_TOS"
+    Tos: u8 [not(any(target_os = "illumos", target_os = "solaris"))] "IP_TOS"
         set(fd, class) sockopt::set_ip_tos(fd, class),
         get sockopt::ip_tos(fd);
 
     /// IPV6_TCLASS: the same of IPv6.
-    TrafficClass: u8 [not(target_os = "redox")] "IPV6_TCLASS"
+    TrafficClass: u8 [not(any(target_os = "redox", target_os = "illumos", target_os = "solaris"))] "IPV6_TCLASS"
         set(fd, class) sockopt::set_ipv6_tclass(fd, u32::from(class)),
         get sockopt::ipv6_tclass(fd).map(raw::byte);
 
