@@ -14,7 +14,7 @@
 //!
 //! # Invariants
 //!
-//! - **NAME-1** A list that `getaddrinfo` made belongs to one [`List`], whose drop frees it, once.
+//! - **NAME-1** A list that `getaddrinfo` made belongs to one `List`, whose drop frees it, once.
 //! - **NAME-2** `getaddrinfo` writes the list's head only if it answers 0; each node's `ai_addr` is null
 //!   or points at `ai_addrlen` bytes, and lives as long as the list.
 //! - **NAME-3** A length that is handed over is the length of the buffer beside it, and a C string that is
