@@ -3,7 +3,7 @@
 use mainspring::sim::fault::Call;
 
 /// The calls that are swept, in the order in which they are made.
-pub(crate) const CALLS: [Call; 19] = [
+pub(crate) const CALLS: [Call; 21] = [
     Call::Socket,
     Call::Bind,
     Call::SocketFile,
@@ -19,6 +19,8 @@ pub(crate) const CALLS: [Call; 19] = [
     Call::Recv,
     Call::SendMsg,
     Call::RecvMsg,
+    Call::SendMany,
+    Call::RecvMany,
     Call::Open,
     Call::Splice,
     Call::Sendfile,
@@ -26,7 +28,7 @@ pub(crate) const CALLS: [Call; 19] = [
 ];
 
 /// What is documented for each; for a look-up, its codes.
-const ERRNOS: [(Call, &[i32]); 19] = [
+const ERRNOS: [(Call, &[i32]); 21] = [
     (
         Call::Socket,
         &[
@@ -75,6 +77,41 @@ const ERRNOS: [(Call, &[i32]); 19] = [
             libc::EPERM,
             libc::EROFS,
             libc::EIO,
+        ],
+    ),
+    (
+        Call::SendMany,
+        &[
+            libc::EINTR,
+            libc::EAGAIN,
+            libc::EACCES,
+            libc::ECONNRESET,
+            libc::ECONNREFUSED,
+            libc::EHOSTUNREACH,
+            libc::EMSGSIZE,
+            libc::ENETDOWN,
+            libc::ENETUNREACH,
+            libc::ENOBUFS,
+            libc::ENOMEM,
+            libc::ENOTCONN,
+            libc::EPERM,
+            libc::EPIPE,
+            libc::ETIMEDOUT,
+        ],
+    ),
+    (
+        Call::RecvMany,
+        &[
+            libc::EINTR,
+            libc::EAGAIN,
+            libc::ECONNREFUSED,
+            libc::ECONNRESET,
+            libc::EHOSTUNREACH,
+            libc::EIO,
+            libc::ENOBUFS,
+            libc::ENOMEM,
+            libc::ENOTCONN,
+            libc::ETIMEDOUT,
         ],
     ),
     (
@@ -298,6 +335,8 @@ pub(crate) fn can_be_short(call: Call) -> bool {
             | Call::Recv
             | Call::SendMsg
             | Call::RecvMsg
+            | Call::SendMany
+            | Call::RecvMany
             | Call::Sendfile
             | Call::Splice
             | Call::Connect

@@ -7,6 +7,7 @@ use std::os::fd::AsFd as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use mainspring::net::udp::{ReceiveBatch, SendBatch, Truncated};
 use mainspring::net::{
     Connector, DrainEnd, Resolver, Resolving, Server, ServerFailure, StreamSocket, TcpListener,
     TcpStream, UdpSocket, UnixDatagram, UnixListener, UnixStream, proxy,
@@ -24,6 +25,7 @@ on_both! {
     tcp_that_connects_late_outlasts_every_fault,
     a_race_by_name_outlasts_every_fault,
     udp_outlasts_every_fault,
+    batches_of_udp_outlast_every_fault,
     a_unix_stream_with_descriptors_outlasts_every_fault,
     unix_datagrams_outlast_every_fault,
     a_file_that_is_sent_outlasts_every_fault,
@@ -223,7 +225,7 @@ async fn udp(ledger: &Ledger) -> io::Result<()> {
 
 /// A datagram that was cut says so in an error of its own.
 fn as_cut(error: io::Error) -> io::Error {
-    match mainspring::net::udp::Truncated::of(&error) {
+    match Truncated::of(&error) {
         Some(_) => ErrorKind::FileTooLarge.into(),
         None => error,
     }
@@ -233,6 +235,39 @@ fn udp_outlasts_every_fault(on: On) {
     let mut scenario = usual("udp", udp);
     scenario.are_datagrams = true;
     scenario.sweep(on);
+}
+
+async fn batches(ledger: &Ledger) -> io::Result<()> {
+    let data = pattern(100);
+    let flow = ledger.flow("batches", &data);
+    let one = UdpSocket::bind(HERE)?;
+    let other = UdpSocket::bind(HERE)?;
+    let addr = other.local_addr()?;
+    let send = async {
+        let mut batch = SendBatch::new(5, 20);
+        for datagram in data.chunks(20) {
+            batch.push(datagram, Some(addr));
+        }
+        while !batch.is_empty() {
+            one.send_many(&mut batch).await?;
+        }
+        Ok(())
+    };
+    let receive = async {
+        let (mut batch, mut count) = (ReceiveBatch::new(3, 64), 0);
+        while count < 5 {
+            count += other.recv_many(&mut batch).await?;
+            for (_, bytes) in batch.iter() {
+                ledger.got(flow, bytes);
+            }
+        }
+        Ok::<(), io::Error>(())
+    };
+    try_join!(send, receive).map(drop)
+}
+
+fn batches_of_udp_outlast_every_fault(on: On) {
+    usual("batches of udp", batches).sweep(on);
 }
 
 /// A path for one run, and its file's end.
