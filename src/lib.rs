@@ -188,6 +188,7 @@ mod pages {
     page!(one_await, "../docs/tour/one-await.md");
     page!(scopes, "../docs/tour/scopes.md");
     page!(locks, "../docs/tour/locks.md");
+    page!(buffers, "../docs/tour/buffers.md");
     page!(servers, "../docs/tour/servers.md");
     #[cfg(feature = "sim")]
     page!(seeing_inside, "../docs/tour/seeing-inside.md");
