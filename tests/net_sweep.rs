@@ -7,7 +7,7 @@
 //!
 //! | what holds | how it is seen |
 //! |---|---|
-//! | it ends, and does not spin | it has [`LIMIT`] of time, and [`WAITS_MAX`] questions to the selector |
+//! | it ends, and does not spin | it has [`LIMIT`] of time, [`WAITS_MAX`] questions to the selector, and fewer than [`FOR_EVER`] calls |
 //! | nothing is lost in silence | what arrived is what was sent, to its end, unless an error was told; then its beginning |
 //! | the error is the one that was injected | or a consequence of it that [`Scenario::consequences`] names; EINTR is none |
 //! | nothing stays | descriptors and tasks are as before |
@@ -48,6 +48,10 @@ const LIMIT: Duration = Duration::from_secs(8);
 /// How often a run may ask the selector. A run in which each of 600 bytes travels alone takes some 2000.
 const WAITS_MAX: u64 = 6000;
 
+/// How often in a row a call fails that fails "for ever". Who comes so far spins where no selector is asked, and
+/// gets out of it by this.
+const FOR_EVER: u64 = 20_000;
+
 /// How often in a row a call is interrupted, or meets a connection that died: each is made up for at once, so
 /// one that never ends would be a loop inside the call.
 const PASSING_MAX: u64 = 20;
@@ -71,7 +75,7 @@ impl fmt::Display for Case {
         };
         let Case { call, first, .. } = self;
         let times = match self.times {
-            u64::MAX => "for ever".to_string(),
+            FOR_EVER => "for ever".to_string(),
             times => format!("{times} times"),
         };
         let scenario = self.scenario;
@@ -198,7 +202,7 @@ impl<S: AsyncFn(&Ledger) -> io::Result<()>> Sweep<'_, S> {
             // To a level-triggered selector that would be a spin of the plan's own making.
             Fault::Errno(libc::EAGAIN) if !errnos::is_final(call, libc::EAGAIN) => PASSING_MAX,
             Fault::Errno(libc::EINTR) => PASSING_MAX,
-            _ => u64::MAX,
+            _ => FOR_EVER,
         };
         for first in 1..=soak(1, 3) as u64 {
             let case = Case {
@@ -243,6 +247,7 @@ impl<S: AsyncFn(&Ledger) -> io::Result<()>> Sweep<'_, S> {
         let calls = count_of(case.call);
         let waits = count_of(Call::Wait);
         drop(guard);
+        assert!(calls < FOR_EVER, "{case}: it spins; {calls} calls");
         let is_waited_for = self.is_waited_for(case);
         let result = match ended {
             Ok(Some(result)) => result,
