@@ -4,10 +4,11 @@
 //! needs, one line in [`CELLS`].
 
 use crate::figures::Figures;
-use crate::peers::{Blocks, Channels, Groups, Lines, Locks, Net, Tasks, Timers};
+use crate::peers::{Blocks, Channels, Datagrams, Groups, Lines, Locks, Net, Tasks, Timers};
 
 pub mod blocking;
 pub mod connections;
+pub mod datagrams;
 pub mod echo;
 pub mod groups;
 pub mod lines;
@@ -51,7 +52,7 @@ impl Group {
     /// The letter and the heading.
     pub fn title(self) -> &'static str {
         match self {
-            Group::Echo => "A. Echo over TCP",
+            Group::Echo => "A. Echo over TCP and UDP",
             Group::Spawn => "B. Spawn and join",
             Group::Switch => "C. Switch between tasks",
             Group::Ping => "D. There and back between two tasks",
@@ -106,6 +107,8 @@ pub const CELLS: &[Cell] = &[
     cell("echo-16k", Group::Echo, "16 KiB there and back, 64 connections", "cpu_ns", 64_000, Some(1.0)),
     cell("churn", Group::Echo, "connect, 64 bytes there and back, close, 32 at once", "cpu_ns", 20_000, Some(0.93)),
     cell("lines", Group::Echo, "lines of a socket through a buffered reader", "cpu_ns", 1_000_000, Some(0.70)),
+    cell("udp-1", Group::Echo, "datagrams of 64 bytes there and back, 128 under way", "cpu_ns", 100_000, Some(1.0)),
+    cell("udp-batch", Group::Echo, "the same, in batches where the peer has them", "cpu_ns", 100_000, Some(0.60)),
     cell("spawn-batch", Group::Spawn, "spawn and join, 1000 at a time", "cpu_ns", 1_000_000, Some(0.55)),
     cell("spawn-all", Group::Spawn, "spawn and join, all at once", "cpu_ns", 1_000_000, Some(1.0)),
     cell("spawn-idle", Group::Spawn, "memory of a task that waits for ever", "bytes", 1_000_000, None),
@@ -230,6 +233,15 @@ pub fn of_net<P: Net>(cell: &str) -> Option<Run> {
     run(match cell {
         "churn" => connections::churn::<P>,
         "idle-conns" => connections::crowd::<P>,
+        _ => return None,
+    })
+}
+
+/// Those over datagrams.
+pub fn of_datagrams<P: Datagrams>(cell: &str) -> Option<Run> {
+    run(match cell {
+        "udp-1" => datagrams::single::<P>,
+        "udp-batch" => datagrams::batch::<P>,
         _ => return None,
     })
 }

@@ -2,7 +2,7 @@
 //!
 //! `peers client echo PORT CONNECTIONS MESSAGE_LEN COUNT` keeps one message under way on each connection (a
 //! closed loop) until each has made its share of COUNT requests. It waits by level-triggered epoll. The other
-//! loads, `peers client churn|crowd|lines …`, are in files of their names.
+//! loads, `peers client churn|crowd|datagrams|lines …`, are in files of their names.
 //!
 //! With `PEERS_PAUSE_US` in its environment it sleeps so long before it looks at answers, and takes all of
 //! them then. So a server that is slowed down by strace has still gone to sleep before the next request,
@@ -10,6 +10,7 @@
 
 pub mod churn;
 pub mod crowd;
+pub mod datagrams;
 pub mod lines;
 
 use std::io::{ErrorKind, Read, Write};
@@ -59,12 +60,16 @@ pub fn start(listener: &TcpListener, load: Load, count: u64) -> Client {
         load.message_len as u64,
         load.requests(count),
     ];
-    start_as("echo", listener, &numbers)
+    start_as("echo", port_of(listener), &numbers)
+}
+
+/// Where it listens.
+pub fn port_of(listener: &TcpListener) -> u16 {
+    listener.local_addr().expect("it is bound").port()
 }
 
 /// Starts a client of this kind, with numbers after the port.
-pub fn start_as(kind: &str, listener: &TcpListener, numbers: &[u64]) -> Client {
-    let port = listener.local_addr().expect("it is bound").port();
+pub fn start_as(kind: &str, port: u16, numbers: &[u64]) -> Client {
     let program = std::env::current_exe().expect("this program");
     let child = Command::new(program)
         .args(["client", kind])
@@ -86,6 +91,7 @@ pub fn client(kind: &str, numbers: &[u64]) -> Result<(), String> {
             churn::client(port as u16, at_once, message_len as usize, count);
         }
         ("crowd", &[port, connections]) => crowd::client(port as u16, connections),
+        ("datagrams", &[port, count]) => datagrams::client(port as u16, count),
         ("lines", &[port, count]) => lines::client(port as u16, count),
         _ => return Err("client: which, and which numbers? See load.rs".to_string()),
     }

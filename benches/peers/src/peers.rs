@@ -6,7 +6,7 @@
 
 use std::fmt::Debug;
 use std::future::Future;
-use std::net::TcpListener;
+use std::net::{TcpListener, UdpSocket};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -65,6 +65,17 @@ pub trait Net: Tasks {
 
     /// Sends back what comes, through a buffer of this length, until the end of the stream.
     fn serve(stream: Self::Stream, buffer_len: usize) -> impl Future<Output = ()> + 'static;
+}
+
+/// Has datagrams.
+pub trait Datagrams: Tasks {
+    /// Sends `count` datagrams back, each on its own, over a connected socket that does not block.
+    fn echo(socket: UdpSocket, count: u64) -> impl Future<Output = ()>;
+
+    /// The same with fewer system calls, if the peer can.
+    fn echo_in_batches(socket: UdpSocket, count: u64) -> impl Future<Output = ()> {
+        Self::echo(socket, count)
+    }
 }
 
 /// Reads a socket through a buffer.
@@ -221,10 +232,11 @@ pub const PEERS: &[Peer] = &[
 /// The cells of a peer that can do everything.
 fn everything<P>(cell: &str) -> Option<Run>
 where
-    P: Timers + Lines + Channels + Blocks + Locks + Groups,
+    P: Timers + Lines + Datagrams + Channels + Blocks + Locks + Groups,
 {
     all_but_groups::<P>(cell)
         .or_else(|| cells::of_lines::<P>(cell))
+        .or_else(|| cells::of_datagrams::<P>(cell))
         .or_else(|| cells::of_locks::<P>(cell))
         .or_else(|| cells::of_groups::<P>(cell))
 }

@@ -17,11 +17,13 @@ use crate::report::OURS;
 use crate::start_up;
 
 /// Which cells are counted, with how many operations, and the most that ours may make.
-pub const GUARDS: [(&str, u64, Option<f64>); 8] = [
+pub const GUARDS: [(&str, u64, Option<f64>); 10] = [
     ("echo-1", 1000, Some(3.00)),
     ("echo-50", 2000, Some(2.05)),
     ("echo-16k", 2560, Some(3.10)),
     ("churn", 1000, Some(7.00)),
+    ("udp-1", 1600, None),
+    ("udp-batch", 1600, None),
     ("spawn-batch", 50_000, None),
     ("yield", 50_000, None),
     ("timer-roll", 50_000, None),

@@ -19,7 +19,7 @@ pub const WARM_UP: u64 = 1000;
 pub fn churn<P: Net>(count: u64) -> Figures {
     let listener = load::listen();
     let numbers = [AT_ONCE, MESSAGE_LEN, WARM_UP + count];
-    let client = load::start_as("churn", &listener, &numbers);
+    let client = load::start_as("churn", load::port_of(&listener), &numbers);
     let figures = in_task::<P>(async move {
         let listener = P::listener(listener);
         serve_each::<P>(&listener, WARM_UP).await;
@@ -51,7 +51,7 @@ async fn serve_each<P: Net>(listener: &P::Listener, count: u64) {
 /// Memory per connection on which nothing happens, the server waiting for it with a buffer.
 pub fn crowd<P: Net>(count: u64) -> Figures {
     let listener = load::listen();
-    let _client = load::start_as("crowd", &listener, &[count]);
+    let _client = load::start_as("crowd", load::port_of(&listener), &[count]);
     in_task::<P>(async move {
         let listener = P::listener(listener);
         let mut tasks = Vec::with_capacity(count as usize);

@@ -8,7 +8,7 @@ use crate::peers::Lines;
 /// Reads `count` lines, one at a time.
 pub fn lines<P: Lines>(count: u64) -> Figures {
     let listener = load::listen();
-    let client = load::start_as("lines", &listener, &[count]);
+    let client = load::start_as("lines", load::port_of(&listener), &[count]);
     let figures = in_task::<P>(async move {
         let listener = P::listener(listener);
         let stream = P::accept(&listener).await;

@@ -2,16 +2,20 @@
 
 use std::fmt::Debug;
 use std::future::Future;
-use std::net::TcpListener;
+use std::net::{TcpListener, UdpSocket};
 use std::time::Duration;
 
 use mainspring::channel::{self, oneshot};
 use mainspring::io::BufReader;
+use mainspring::net::udp::{ReceiveBatch, SendBatch};
 use mainspring::sync::Mutex;
 use mainspring::{BackendKind, Builder, net, task};
 
-use super::{Blocks, Channels, Expect, Groups, Lines, Locks, Net, Receiver, Sender, Tasks, Timers};
+use super::{
+    Blocks, Channels, Datagrams, Expect, Groups, Lines, Locks, Net, Receiver, Sender, Tasks, Timers,
+};
 use crate::cells::switch::bare_wake;
+use crate::load::datagrams::{LEN, WINDOW};
 
 pub struct Mainspring<const IS_POLL: bool>;
 
@@ -70,6 +74,34 @@ impl<const IS_POLL: bool> Net for Mainspring<IS_POLL> {
         while let Ok(len @ 1..) = stream.read(&mut buffer).await {
             if stream.write_all(&buffer[..len]).await.is_err() {
                 return;
+            }
+        }
+    }
+}
+
+impl<const IS_POLL: bool> Datagrams for Mainspring<IS_POLL> {
+    async fn echo(socket: UdpSocket, count: u64) {
+        let socket = net::UdpSocket::from_std(socket).expect("the loop takes it over");
+        let mut buffer = [0; LEN + 1];
+        for _ in 0..count {
+            let len = socket.recv(&mut buffer).await.expect("a datagram");
+            socket.send(&buffer[..len]).await.expect("it goes back");
+        }
+    }
+
+    async fn echo_in_batches(socket: UdpSocket, count: u64) {
+        let socket = net::UdpSocket::from_std(socket).expect("the loop takes it over");
+        let mut incoming = ReceiveBatch::new(WINDOW as usize, LEN + 1);
+        let mut outgoing = SendBatch::new(WINDOW as usize, LEN);
+        let mut left = count;
+        while left > 0 {
+            let received = socket.recv_many(&mut incoming).await.expect("datagrams");
+            left -= received as u64;
+            for (_, bytes) in incoming.iter() {
+                outgoing.push(bytes, None);
+            }
+            while !outgoing.is_empty() {
+                socket.send_many(&mut outgoing).await.expect("they go back");
             }
         }
     }

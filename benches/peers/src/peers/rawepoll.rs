@@ -63,7 +63,11 @@ fn echo(load: Load, count: u64) -> Figures {
 fn churn(count: u64) -> Figures {
     let listener = load::listen();
     let all = WARM_UP + count;
-    let client = load::start_as("churn", &listener, &[AT_ONCE, MESSAGE_LEN, all]);
+    let client = load::start_as(
+        "churn",
+        load::port_of(&listener),
+        &[AT_ONCE, MESSAGE_LEN, all],
+    );
     let epoll = Epoll::new();
     let listening = listener.as_raw_fd();
     epoll.add(listening, libc::EPOLLIN as u32, listening as u64);
@@ -94,7 +98,7 @@ fn churn(count: u64) -> Figures {
 /// The descriptor and the buffer.
 fn crowd(count: u64) -> Figures {
     let listener = load::listen();
-    let _client = load::start_as("crowd", &listener, &[count]);
+    let _client = load::start_as("crowd", load::port_of(&listener), &[count]);
     let epoll = Epoll::new();
     let mut connections = Vec::with_capacity(count as usize);
     let first = (count / 10).max(1);

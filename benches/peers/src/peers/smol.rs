@@ -14,8 +14,9 @@ use futures_lite::io::BufReader;
 use futures_lite::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, StreamExt, future};
 use futures_util::stream::FuturesUnordered;
 
-use super::{Blocks, Channels, Groups, Lines, Locks, Net, Tasks, Timers};
+use super::{Blocks, Channels, Datagrams, Groups, Lines, Locks, Net, Tasks, Timers};
 use crate::cells::switch::bare_wake;
+use crate::load::datagrams::LEN;
 
 pub struct Smol;
 
@@ -79,6 +80,17 @@ impl Net for Smol {
             if stream.write_all(&buffer[..len]).await.is_err() {
                 return;
             }
+        }
+    }
+}
+
+impl Datagrams for Smol {
+    async fn echo(socket: net::UdpSocket, count: u64) {
+        let socket = Async::new(socket).expect("the reactor takes it over");
+        let mut buffer = [0; LEN + 1];
+        for _ in 0..count {
+            let len = socket.recv(&mut buffer).await.expect("a datagram");
+            socket.send(&buffer[..len]).await.expect("it goes back");
         }
     }
 }

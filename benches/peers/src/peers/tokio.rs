@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 use std::future::Future;
-use std::net::TcpListener;
+use std::net::{TcpListener, UdpSocket};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -13,8 +13,11 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::{JoinSet, LocalSet};
 
-use super::{Blocks, Channels, Expect, Groups, Lines, Locks, Net, Receiver, Sender, Tasks, Timers};
+use super::{
+    Blocks, Channels, Datagrams, Expect, Groups, Lines, Locks, Net, Receiver, Sender, Tasks, Timers,
+};
 use crate::cells::switch::bare_wake;
+use crate::load::datagrams::LEN;
 
 /// `tokio::spawn`.
 pub struct CurrentThread;
@@ -199,6 +202,17 @@ macro_rules! the_rest {
                 future: F,
             ) -> impl Future<Output = Result<F::Output, impl Debug>> {
                 tokio::time::timeout(duration, future)
+            }
+        }
+
+        impl Datagrams for $peer {
+            async fn echo(socket: UdpSocket, count: u64) {
+                let socket = net::UdpSocket::from_std(socket).expect("the runtime takes it over");
+                let mut buffer = [0; LEN + 1];
+                for _ in 0..count {
+                    let len = socket.recv(&mut buffer).await.expect("a datagram");
+                    socket.send(&buffer[..len]).await.expect("it goes back");
+                }
             }
         }
 
