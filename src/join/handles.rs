@@ -175,16 +175,21 @@ fn has_failed<T>(handle: &JoinHandle<T>) -> bool {
 ///
 /// ```
 /// use mainspring::task::{Until, wait};
-/// use mainspring::{spawn, time::sleep};
-/// use std::time::Duration;
+/// use mainspring::{spawn, yield_now};
 /// mainspring::run(async {
-///     let nap = |ms| spawn(sleep(Duration::from_millis(ms)));
-///     let mut naps = [nap(3), nap(1), nap(2)];
-///     let first = wait(&mut naps, Until::First).await;
+///     let steps = |count| {
+///         spawn(async move {
+///             for _ in 0..count {
+///                 yield_now().await;
+///             }
+///         })
+///     };
+///     let mut tasks = [steps(30), steps(10), steps(20)];
+///     let first = wait(&mut tasks, Until::First).await;
 ///     assert_eq!((first.done, first.pending), (vec![1], vec![0, 2]));
-///     wait(&mut naps, Until::All).await;
-///     for nap in naps {
-///         nap.await.unwrap();
+///     wait(&mut tasks, Until::All).await;
+///     for task in tasks {
+///         task.await.unwrap();
 ///     }
 /// })
 /// .unwrap();

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use mainspring::channel::{self, oneshot};
 use mainspring::io::BufReader;
-use mainspring::net::udp::{ReceiveBatch, SendBatch};
+use mainspring::net::udp::{Ancillary, ReceiveBatch};
 use mainspring::sync::Mutex;
 use mainspring::{BackendKind, Builder, net, task};
 
@@ -92,17 +92,18 @@ impl<const IS_POLL: bool> Datagrams for Mainspring<IS_POLL> {
     async fn echo_in_batches(socket: UdpSocket, count: u64) {
         let socket = net::UdpSocket::from_std(socket).expect("the loop takes it over");
         let mut incoming = ReceiveBatch::new(WINDOW as usize, LEN + 1);
-        let mut outgoing = SendBatch::new(WINDOW as usize, LEN);
+        // All of one length, so one packet holds them, which the kernel cuts.
+        let mut outgoing = Vec::with_capacity(WINDOW as usize * LEN);
+        let cut = Ancillary::default().with_segment_len(LEN as u16);
         let mut left = count;
         while left > 0 {
-            let received = socket.recv_many(&mut incoming).await.expect("datagrams");
-            left -= received as u64;
-            for (_, bytes) in incoming.iter() {
-                outgoing.push(bytes, None);
-            }
-            while !outgoing.is_empty() {
-                socket.send_many(&mut outgoing).await.expect("they go back");
-            }
+            left -= socket.recv_many(&mut incoming).await.expect("datagrams") as u64;
+            outgoing.clear();
+            incoming
+                .iter()
+                .for_each(|(_, bytes)| outgoing.extend_from_slice(bytes));
+            let sent = socket.send_msg(&outgoing, None, cut).await;
+            assert_eq!(sent.expect("they go back"), outgoing.len());
         }
     }
 }
