@@ -22,14 +22,15 @@ use crate::stream::Stream;
 /// ```
 /// use mainspring::stream::StreamExt;
 /// use mainspring::task::as_completed;
-/// use mainspring::time::sleep;
-/// use std::time::Duration;
+/// use mainspring::yield_now;
 /// mainspring::run(async {
-///     let naps = [5, 1, 3].map(|ms| async move {
-///         sleep(Duration::from_millis(ms)).await;
-///         ms
+///     let walks = [5, 1, 3].map(|steps| async move {
+///         for _ in 0..steps {
+///             yield_now().await;
+///         }
+///         steps
 ///     });
-///     let order: Vec<_> = as_completed(naps).collect().await;
+///     let order: Vec<_> = as_completed(walks).collect().await;
 ///     assert_eq!(order, [(1, 1), (2, 3), (0, 5)]);
 /// })
 /// .unwrap();

@@ -187,7 +187,7 @@ macro_rules! race {
 ///
 /// mainspring::run(async {
 ///     let mut work = spawn(async {
-///         sleep(Duration::from_millis(3)).await;
+///         sleep(Duration::from_millis(100)).await;
 ///         "done"
 ///     });
 ///     let mut ticks = mainspring::time::interval(Duration::from_millis(1));

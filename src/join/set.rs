@@ -40,14 +40,15 @@ use crate::task::wait::{Kind, WaitNode, WaitQueue};
 ///
 /// ```
 /// use mainspring::task::JoinSet;
-/// use mainspring::time::sleep;
-/// use std::time::Duration;
+/// use mainspring::yield_now;
 /// mainspring::run(async {
 ///     let mut set = JoinSet::new();
-///     for ms in [5, 1, 3] {
+///     for steps in [5, 1, 3] {
 ///         set.spawn(async move {
-///             sleep(Duration::from_millis(ms)).await;
-///             ms
+///             for _ in 0..steps {
+///                 yield_now().await;
+///             }
+///             steps
 ///         });
 ///     }
 ///     let mut order = Vec::new();
