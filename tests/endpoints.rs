@@ -254,9 +254,14 @@ fn hz_c15_tcp_connections(on: On) {
     }
 }
 
-/// Two sockets, connected to each other.
+/// Two sockets, connected to each other. The port of the second is none that a system gives out by itself (Linux from
+/// 32768, others mostly from 49152), or a stranger might have it as soon as it is closed.
 fn udp_pair() -> (UdpSocket, UdpSocket) {
-    let [near, far] = [(); 2].map(|()| UdpSocket::bind("127.0.0.1:0").unwrap());
+    let near = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let first = (std::process::id() % 10_000) as u16;
+    let ports = (first..10_000).chain(0..first).map(|port| 20_000 + port);
+    let far = ports.filter_map(|port| UdpSocket::bind(("127.0.0.1", port)).ok());
+    let far = { far }.next().expect("one of ten thousand ports is free");
     near.connect(far.local_addr().unwrap()).unwrap();
     far.connect(near.local_addr().unwrap()).unwrap();
     near.set_nonblocking(true).unwrap();
