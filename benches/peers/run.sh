@@ -20,6 +20,9 @@ libuv() {
 }
 if [[ -z ${PEERS_FEATURES:-} ]]; then
   libuv >&2 || echo 'run.sh: no libuv here, its column will be missing' >&2
+else
+  # One from before may not know today's loads.
+  rm -f "$target/release/libuv-peer"
 fi
 
 case ${1:-} in
