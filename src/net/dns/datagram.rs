@@ -25,9 +25,8 @@ impl Datagrams {
         if socket::connect(&fd, server)? == Connecting::InProgress && !socket::is_connected(&fd)? {
             let _ = socket::connect(&fd, server)?;
         }
-        // As with Unix sockets, a short read says nothing of the next message.
         Ok(Datagrams {
-            socket: Socket::new(fd, Family::Unix),
+            socket: Socket::new(fd, Family::Datagram),
         })
     }
 

@@ -170,7 +170,8 @@ unsafe fn collect(header: &libc::msghdr, room: usize, companions: &mut Companion
             let (level, kind) = ((*next).cmsg_level, (*next).cmsg_type);
             let data = libc::CMSG_DATA(next);
             let told: usize = (*next).cmsg_len as _;
-            let len = told.min(end - next as usize) - (data as usize - next as usize);
+            let head_len = data as usize - next as usize;
+            let len = told.min(end - next as usize).saturating_sub(head_len);
             match (level, kind) {
                 (libc::SOL_SOCKET, libc::SCM_RIGHTS) => take_fds(data, len, room, companions),
                 (libc::SOL_SOCKET, os::PIDFD) => take_fds(data, len, 0, &mut Companions::default()),
