@@ -295,14 +295,12 @@ impl EventLoop {
         let core = &*self.core;
         let ready = core.ready.len();
         self.meter.begin_tick(ready);
+        // Fewer than a turn's: else the last tick had made one, which begins anew.
         let since_turn = core.polls.get();
-        let end = since_turn
-            .saturating_add(self.settings.batch_max)
-            .min(POLLS_PER_TURN);
+        let end = (since_turn + self.settings.batch_max).min(POLLS_PER_TURN);
         core.polls_end.set(end);
-        let left = end.saturating_sub(since_turn);
         let mut polls = since_turn;
-        let mut stop = since_turn + ready.min(left as usize) as u32;
+        let mut stop = end.min(since_turn + ready.min(POLLS_PER_TURN as usize) as u32);
         while polls < stop {
             let Some(task) = core.ready.pop() else { break };
             polls += 1;
