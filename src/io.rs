@@ -17,6 +17,7 @@ mod buffer_pool;
 mod chain;
 mod copy;
 mod duplex;
+pub(crate) mod endpoint;
 mod ends;
 pub(crate) mod forward;
 mod incomplete;

@@ -48,6 +48,7 @@ mod join;
 mod list;
 pub mod net;
 mod pin;
+pub mod pipe;
 mod pool;
 mod quiet;
 mod reactor;

@@ -15,16 +15,17 @@ mod proxy;
 mod received;
 mod send_file;
 mod server;
-mod socket;
 mod split;
 mod stream;
 mod tcp;
 #[cfg(all(test, not(mainspring_loom)))]
 mod tests;
-mod transfer;
 pub mod udp;
 mod unix;
 
+pub use crate::io::endpoint::transfer::{
+    Peek, Read, ReadVectored, StreamReady, Write, WriteAll, WriteVectored,
+};
 pub use crate::resolver::{AddrName, Resolver, Resolving};
 pub use accept::{Accept, Incoming, Listener};
 pub use close::{CloseEnd, CloseGracefully};
@@ -40,7 +41,6 @@ pub use server::{
 };
 pub use split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, StreamSocket, WriteHalf};
 pub use tcp::{ConnectSocket, TcpListener, TcpSocket, TcpStream};
-pub use transfer::{Peek, Read, ReadVectored, StreamReady, Write, WriteAll, WriteVectored};
 pub use udp::UdpSocket;
 pub use unix::{
     ConnectSeqpacket, ConnectUnix, Credentials, RecvWithFds, SendWithFds, UnixBind, UnixDatagram,

@@ -32,8 +32,8 @@ use std::time::Duration;
 use mainspring_sys::clock::duration_ns;
 use mainspring_sys::{Fd, socket};
 
-use super::socket::Socket;
-use super::transfer::{Reading, Wait};
+use crate::io::endpoint::Endpoint;
+use crate::io::endpoint::transfer::{Reading, Wait};
 use crate::pin::{pinned, pinned_mut};
 use crate::stream::Stream;
 use crate::time::{Instant, Sleep, now};
@@ -68,7 +68,7 @@ pub trait Listener {
 
 /// A listening socket, and how it fares for want of descriptors.
 pub(super) struct Acceptor {
-    pub(super) socket: Socket,
+    pub(super) socket: Endpoint,
     exhausted: Cell<u64>,
     refused: Cell<u64>,
     /// Since when nothing could be accepted for want of descriptors.
@@ -78,7 +78,7 @@ pub(super) struct Acceptor {
 }
 
 impl Acceptor {
-    pub(super) fn new(socket: Socket) -> Acceptor {
+    pub(super) fn new(socket: Endpoint) -> Acceptor {
         Acceptor {
             socket,
             exhausted: Cell::new(0),

@@ -35,8 +35,8 @@ use mainspring_sys::socket::{self, Connecting};
 
 use self::race::{Options, Race};
 use self::target::Goal;
-use super::socket::{Family, Socket};
 use super::tcp::TcpStream;
+use crate::io::endpoint::{Endpoint, Family};
 use crate::pin::pinned_mut;
 
 pub(super) use attempt::Attempt;
@@ -121,11 +121,11 @@ impl fmt::Debug for Connect {
 }
 
 /// Opens a socket, gives it its local address, and calls `connect`.
-fn begin(addr: SocketAddr, local: Option<SocketAddr>) -> io::Result<(Socket, Connecting)> {
+fn begin(addr: SocketAddr, local: Option<SocketAddr>) -> io::Result<(Endpoint, Connecting)> {
     let fd = socket::tcp_socket(addr)?;
     if let Some(local) = local {
         socket::bind(&fd, local)?;
     }
     let connecting = socket::connect(&fd, addr)?;
-    Ok((Socket::new(fd, Family::Tcp), connecting))
+    Ok((Endpoint::new(fd, Family::Tcp), connecting))
 }

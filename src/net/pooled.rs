@@ -13,7 +13,7 @@ use std::task::{Context, Poll, ready};
 
 use mainspring_sys::socket;
 
-use super::transfer::{Reading, Wait};
+use crate::io::endpoint::transfer::{Reading, Wait};
 use crate::io::{BufferPool, Line, PooledBuf};
 use crate::pin::pinned;
 use crate::reactor::Direction;
@@ -60,7 +60,7 @@ impl Future for ReadPooled<'_> {
             let mut buf = ready!(line.poll_wait(cx));
             // Another reader may have been here since the look; then the socket is waited for again.
             let read = |fd: &_| socket::recv(fd, &mut buf);
-            match wait.socket().try_move(Direction::Read, read) {
+            match wait.endpoint().try_move(Direction::Read, read) {
                 Ok(count) => {
                     buf.truncate(count);
                     return Poll::Ready(Ok(buf));

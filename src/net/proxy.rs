@@ -39,9 +39,9 @@ use mainspring_sys::socket;
 use mainspring_sys::splice::{self, Pipe, Shield};
 
 use self::stock::{BUF_LEN, Stock};
-use super::socket::Socket;
 use super::split::StreamSocket;
-use super::transfer::{Reading, Wait, Writing};
+use crate::io::endpoint::Endpoint;
+use crate::io::endpoint::transfer::{Reading, Wait, Writing};
 use crate::pin::{pinned, pinned_beside, pinned_mut, pinned_mut_beside};
 
 mod stock;
@@ -209,7 +209,11 @@ enum Load {
 }
 
 impl<'a> Pump<'a> {
-    fn new(source: &'a Socket, target: &'a Socket, location: &'static Location<'static>) -> Self {
+    fn new(
+        source: &'a Endpoint,
+        target: &'a Endpoint,
+        location: &'static Location<'static>,
+    ) -> Self {
         Pump {
             waits: Waits {
                 source: Wait::new(source, Reading, location),
@@ -244,7 +248,7 @@ impl<'a> Pump<'a> {
             })?;
             if count == Some(0) {
                 flow.has_ended = true;
-                waits.target.socket().close_write()?;
+                waits.target.endpoint().close_write()?;
             }
         }
         Poll::Ready(Ok(()))

@@ -28,8 +28,8 @@ use std::task::{Context, Poll, ready};
 use mainspring_sys::sendfile::{self, Shield};
 use mainspring_sys::socket;
 
-use super::transfer::{Wait, Writing};
 use crate::blocking::{Class, spawn_in_class_at};
+use crate::io::endpoint::transfer::{Wait, Writing};
 use crate::pin::pinned_beside;
 use crate::reactor::no_loop;
 use crate::task::budget::poll_spend;

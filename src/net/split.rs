@@ -14,14 +14,13 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use mainspring_sys::socket;
-
-use super::socket::Socket;
-use super::stream::{read_methods, socket_read, socket_write, write_methods};
-use super::transfer::{
+use crate::io::endpoint::Endpoint;
+use crate::io::endpoint::methods::{read_methods, socket_read, socket_write, write_methods};
+use crate::io::endpoint::transfer::{
     Peek, Read, ReadVectored, Reading, StreamReady, Wait, Write, WriteAll, WriteVectored, Writing,
 };
 use crate::io::{AsyncRead, AsyncWrite, ReuniteError};
+use crate::net::stream::{socket_read_methods, socket_write_methods};
 use crate::reactor::Direction;
 
 /// A stream socket of this crate: [`TcpStream`](super::TcpStream), [`UnixStream`](super::UnixStream).
@@ -34,7 +33,7 @@ pub trait StreamSocket {
 
 /// A socket, in a wrapper that nobody else can open.
 #[derive(Clone, Copy)]
-pub struct SharedSocket<'a>(pub(super) &'a Socket);
+pub struct SharedSocket<'a>(pub(super) &'a Endpoint);
 
 impl fmt::Debug for SharedSocket<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -75,6 +74,7 @@ pub(super) fn into_split<S: StreamSocket>(stream: S) -> (OwnedReadHalf<S>, Owned
 
 impl<S: StreamSocket> ReadHalf<'_, S> {
     read_methods!();
+    socket_read_methods!();
 
     /// The whole stream, for what belongs to both halves.
     #[must_use]
@@ -83,13 +83,14 @@ impl<S: StreamSocket> ReadHalf<'_, S> {
     }
 
     #[inline]
-    fn socket(&self) -> &Socket {
+    fn endpoint(&self) -> &Endpoint {
         self.0.shared_socket().0
     }
 }
 
 impl<S: StreamSocket> WriteHalf<'_, S> {
     write_methods!();
+    socket_write_methods!();
 
     /// The whole stream, for what belongs to both halves.
     #[must_use]
@@ -98,13 +99,14 @@ impl<S: StreamSocket> WriteHalf<'_, S> {
     }
 
     #[inline]
-    fn socket(&self) -> &Socket {
+    fn endpoint(&self) -> &Endpoint {
         self.0.shared_socket().0
     }
 }
 
 impl<S: StreamSocket> OwnedReadHalf<S> {
     read_methods!();
+    socket_read_methods!();
 
     /// The whole stream, for what belongs to both halves.
     #[must_use]
@@ -137,13 +139,14 @@ impl<S: StreamSocket> OwnedReadHalf<S> {
     }
 
     #[inline]
-    fn socket(&self) -> &Socket {
+    fn endpoint(&self) -> &Endpoint {
         self.0.shared_socket().0
     }
 }
 
 impl<S: StreamSocket> OwnedWriteHalf<S> {
     write_methods!();
+    socket_write_methods!();
 
     /// The whole stream, for what belongs to both halves.
     #[must_use]
@@ -157,7 +160,7 @@ impl<S: StreamSocket> OwnedWriteHalf<S> {
     }
 
     #[inline]
-    fn socket(&self) -> &Socket {
+    fn endpoint(&self) -> &Endpoint {
         self.stream.shared_socket().0
     }
 }
@@ -166,7 +169,7 @@ impl<S: StreamSocket> Drop for OwnedWriteHalf<S> {
     fn drop(&mut self) {
         if self.ends_on_drop {
             // A connection that is gone already has nobody to be told.
-            let _ = self.socket().close_write();
+            let _ = self.endpoint().close_write();
         }
     }
 }

@@ -18,15 +18,16 @@ use mainspring_sys::socket;
 use super::close::CloseGracefully;
 use super::connect::{Connect, ConnectTarget};
 use super::option::{any_option, tcp_options};
-use super::socket::{Family, Socket};
 use super::split::{
     self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, SharedSocket, StreamSocket, WriteHalf,
 };
-use super::stream::{read_methods, socket_read, socket_write, stream_socket, write_methods};
-use super::transfer::{
+use crate::io::endpoint::methods::{read_methods, socket_read, socket_write, write_methods};
+use crate::io::endpoint::transfer::{
     Peek, Read, ReadVectored, Reading, StreamReady, Wait, Write, WriteAll, WriteVectored, Writing,
 };
+use crate::io::endpoint::{Endpoint, Family};
 use crate::io::{AsyncRead, AsyncWrite};
+use crate::net::stream::{socket_read_methods, socket_write_methods, stream_socket};
 use crate::reactor::Direction;
 
 pub use builder::{ConnectSocket, TcpSocket};
@@ -53,13 +54,13 @@ pub use listener::TcpListener;
 /// .unwrap();
 /// ```
 pub struct TcpStream {
-    socket: Socket,
+    socket: Endpoint,
 }
 
 impl TcpStream {
     pub(super) fn new(fd: Fd) -> TcpStream {
         TcpStream {
-            socket: Socket::new(fd, Family::Tcp),
+            socket: Endpoint::new(fd, Family::Tcp),
         }
     }
 
@@ -68,7 +69,7 @@ impl TcpStream {
     }
 
     /// A socket that is connected.
-    pub(super) fn from_socket(socket: Socket) -> TcpStream {
+    pub(super) fn from_socket(socket: Endpoint) -> TcpStream {
         TcpStream { socket }
     }
 
@@ -107,7 +108,7 @@ impl TcpStream {
     /// What the kernel says of the change.
     pub fn from_std(stream: std::net::TcpStream) -> io::Result<TcpStream> {
         Ok(TcpStream {
-            socket: Socket::adopt(OwnedFd::from(stream), Family::Tcp)?,
+            socket: Endpoint::adopt(OwnedFd::from(stream), Family::Tcp)?,
         })
     }
 

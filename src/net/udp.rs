@@ -26,8 +26,8 @@ use std::task::{Context, Poll};
 use mainspring_sys::{Fd, socket};
 
 use super::option::any_option;
-use super::socket::{Family, Socket};
-use super::transfer::{Reading, Wait, Writing};
+use crate::io::endpoint::transfer::{Reading, Wait, Writing};
+use crate::io::endpoint::{Endpoint, Family};
 use crate::reactor::Direction;
 
 pub use call::Truncated;
@@ -58,7 +58,7 @@ pub use mainspring_sys::socket::{
 /// .unwrap();
 /// ```
 pub struct UdpSocket {
-    socket: Socket,
+    socket: Endpoint,
 }
 
 impl UdpSocket {
@@ -98,7 +98,7 @@ impl UdpSocket {
     /// What the kernel says of the change.
     pub fn from_std(udp: std::net::UdpSocket) -> io::Result<UdpSocket> {
         Ok(UdpSocket {
-            socket: Socket::adopt(OwnedFd::from(udp), Family::Datagram)?,
+            socket: Endpoint::adopt(OwnedFd::from(udp), Family::Datagram)?,
         })
     }
 
@@ -140,7 +140,7 @@ impl UdpSocket {
     /// ```
     pub fn unbound(addr: SocketAddr) -> io::Result<UdpSocket> {
         Ok(UdpSocket {
-            socket: Socket::new(socket::udp_socket(addr)?, Family::Datagram),
+            socket: Endpoint::new(socket::udp_socket(addr)?, Family::Datagram),
         })
     }
 

@@ -27,15 +27,16 @@ use connect::Call;
 use rights::{Carrier, nothing, recv_with_fds_now, stream_with_fds, unix_socket};
 
 use super::close::CloseGracefully;
-use super::socket::{Family, Socket};
 use super::split::{
     self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, SharedSocket, StreamSocket, WriteHalf,
 };
-use super::stream::{read_methods, socket_read, socket_write, stream_socket, write_methods};
-use super::transfer::{
+use crate::io::endpoint::methods::{read_methods, socket_read, socket_write, write_methods};
+use crate::io::endpoint::transfer::{
     Peek, Read, ReadVectored, Reading, StreamReady, Wait, Write, WriteAll, WriteVectored, Writing,
 };
+use crate::io::endpoint::{Endpoint, Family};
 use crate::io::{AsyncRead, AsyncWrite};
+use crate::net::stream::{socket_read_methods, socket_write_methods, stream_socket};
 use crate::reactor::Direction;
 
 pub use bind::UnixBind;
@@ -62,7 +63,7 @@ pub use seqpacket::UnixSeqpacket;
 /// .unwrap();
 /// ```
 pub struct UnixStream {
-    socket: Socket,
+    socket: Endpoint,
 }
 
 impl UnixStream {
@@ -77,7 +78,7 @@ impl UnixStream {
 
     pub(super) fn new(fd: Fd) -> UnixStream {
         UnixStream {
-            socket: Socket::new(fd, Family::Unix),
+            socket: Endpoint::new(fd, Family::Unix),
         }
     }
 
@@ -115,7 +116,7 @@ impl UnixStream {
     /// What the kernel says of the change.
     pub fn from_std(stream: std::os::unix::net::UnixStream) -> io::Result<UnixStream> {
         Ok(UnixStream {
-            socket: Socket::adopt(OwnedFd::from(stream), Family::Unix)?,
+            socket: Endpoint::adopt(OwnedFd::from(stream), Family::Unix)?,
         })
     }
 

@@ -67,11 +67,17 @@ pub enum Call {
     /// `getaddrinfo`, `getnameinfo`, `if_nametoindex`. For the first two an errno stands for a code, EAI_AGAIN
     /// for example; EAI_SYSTEM comes with EMFILE. With at most 0 bytes the list is empty.
     Resolve,
+    /// `pipe`, `pipe2`, of a pipe that is not a selector's own.
+    Pipe,
+    /// `open` of a file, a FIFO, a terminal.
+    OpenFile,
+    /// What makes, removes or changes a name in a folder: `mkfifo`, `mkdir`, `unlink`, `rename`.
+    FileName,
 }
 
 /// How many kinds of call there are.
 #[cfg(feature = "sim")]
-const CALL_COUNT: usize = Call::Resolve as usize + 1;
+const CALL_COUNT: usize = Call::FileName as usize + 1;
 
 /// What happens instead of a call, or to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

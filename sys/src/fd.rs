@@ -56,6 +56,24 @@ impl AsRawFd for Fd {
     }
 }
 
+/// The ends of a pipe, the one that is read first. They do not block, and are closed on exec.
+#[cfg(not(target_vendor = "apple"))]
+pub(crate) fn pipe() -> rustix::io::Result<(OwnedFd, OwnedFd)> {
+    use rustix::pipe::{PipeFlags, pipe_with};
+    pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)
+}
+
+/// macOS has no `pipe2`: the flags come after, and a fork in between leaks two descriptors.
+#[cfg(target_vendor = "apple")]
+pub(crate) fn pipe() -> rustix::io::Result<(OwnedFd, OwnedFd)> {
+    let (reader, writer) = rustix::pipe::pipe()?;
+    for end in [&reader, &writer] {
+        rustix::io::ioctl_fioclex(end)?;
+        rustix::io::ioctl_fionbio(end, true)?;
+    }
+    Ok((reader, writer))
+}
+
 #[cfg(test)]
 mod tests {
     use super::Fd;

@@ -5,7 +5,7 @@
 //!
 //! *Map.* [`event`] is the vocabulary and [`backend`] the contract of a selector; [`selector`] picks
 //! the target's own backend; [`notify`] wakes a waiting selector; [`clock`] reads the time; [`fd`]
-//! owns a descriptor; [`socket`] makes and drives sockets; [`sendfile`] and [`splice`] move bytes past us;
+//! owns a descriptor; [`socket`] makes and drives sockets; [`mod@pipe`] pipes and FIFOs; [`sendfile`] and [`splice`] move bytes past us;
 //! [`resolve`] looks names up; [`mod@file`] reads a small file; [`thread`] starts a thread; [`fault`] makes any
 //! of it fail on demand.
 
@@ -17,6 +17,7 @@ pub mod fd;
 pub mod file;
 mod kqueue;
 pub mod notify;
+pub mod pipe;
 pub mod resolve;
 pub mod selector;
 pub mod sendfile;

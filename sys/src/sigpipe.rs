@@ -135,7 +135,20 @@ fn unblock() {
     }
 }
 
-/// Takes away the signal that is pending: it returns at once.
+/// Takes away the signal, if it is pending still: it returns at once. Another thread may have taken one that was
+/// raised for the whole process.
+#[cfg(not(any(target_vendor = "apple", target_os = "openbsd")))]
+fn take() {
+    let set = only_sigpipe();
+    // SAFETY: PIPE-1; an all-zero time is none, so it does not wait.
+    unsafe {
+        let at_once: libc::timespec = zeroed();
+        libc::sigtimedwait(&set, null_mut(), &at_once);
+    }
+}
+
+/// As elsewhere, but it would wait for a signal that another thread has just taken: there is no call that does not.
+#[cfg(any(target_vendor = "apple", target_os = "openbsd"))]
 fn take() {
     let set = only_sigpipe();
     let mut signal = 0;
@@ -148,19 +161,36 @@ fn take() {
 #[cfg(test)]
 #[cfg_attr(
     not(any(target_os = "linux", target_os = "android")),
-    expect(dead_code, reason = "the tests of splice use them")
+    allow(dead_code, reason = "the tests of splice use them")
 )]
 pub(crate) mod tests {
     use super::*;
 
     /// What the process does about the signal before Rust's `main` has a say.
-    pub(crate) fn restore_default() {
+    fn restore_default() {
         // SAFETY: an all-zero `sigaction` is the default, without flags or mask; PIPE-1.
         unsafe {
             let action: libc::sigaction = zeroed();
             libc::sigaction(libc::SIGPIPE, &action, null_mut());
         }
         assert!(!is_ignored());
+    }
+
+    /// Runs `body` in a process of its own, with the signal's default in force: a write that is not shielded is the
+    /// end of it. `name` is the test's own.
+    pub(crate) fn in_a_process_of_default_sigpipe(name: &str, body: impl FnOnce()) {
+        const CHILD: &str = "MAINSPRING_TEST_SIGPIPE";
+        if std::env::var_os(CHILD).is_some() {
+            restore_default();
+            return body();
+        }
+        let status = std::process::Command::new(std::env::current_exe().unwrap())
+            .args([name, "--exact"])
+            .env(CHILD, "1")
+            .stdout(std::process::Stdio::null())
+            .status()
+            .unwrap();
+        assert!(status.success(), "{status}");
     }
 
     /// Runs `body` with the signal blocked; afterwards it is blocked still, and none waits.

@@ -91,16 +91,14 @@ mod os {
     use std::os::fd::{AsFd, OwnedFd};
 
     use rustix::io::Result;
-    use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_getpipe_size, fcntl_setpipe_size, pipe_with};
+    use rustix::pipe::{SpliceFlags, fcntl_getpipe_size, fcntl_setpipe_size};
 
     use super::Fd;
 
     /// What a pipe has room for unless it is told otherwise. In bytes.
     const USUAL_SIZE: usize = 64 << 10;
 
-    pub(super) fn pipe() -> Result<(OwnedFd, OwnedFd)> {
-        pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)
-    }
+    pub(super) use crate::fd::pipe;
 
     pub(super) fn set_size(pipe: &OwnedFd, size: usize) -> usize {
         fcntl_setpipe_size(pipe.as_fd(), size)

@@ -32,8 +32,8 @@ pub(crate) const SRC: Layers = Layers {
         &["event_loop", "context"],
         &[
             "runtime", "handle", "spawn", "callback", "blocking", "time", "cancel", "scope",
-            "join", "io", "net", "process", "signal", "fs", "sync", "channel", "inspect", "sim",
-            "stream", "codec",
+            "join", "io", "net", "pipe", "process", "signal", "fs", "sync", "channel", "inspect",
+            "sim", "stream", "codec",
         ],
     ],
     arrows: &[
@@ -66,7 +66,9 @@ pub(crate) const SRC: Layers = Layers {
         ("net", "cancel"),
         ("net", "scope"),
         ("net", "sync"),
+        ("pipe", "io"),
         ("process", "io"),
+        ("process", "pipe"),
         ("process", "signal"),
         ("fs", "io"),
         ("channel", "stream"),
@@ -103,6 +105,7 @@ pub(crate) const SYS: Layers = Layers {
     ],
     arrows: &[
         ("clock", "fault"),
+        ("pipe", "socket"),
         ("sendfile", "socket"),
         ("splice", "sendfile"),
         ("splice", "socket"),

@@ -8,14 +8,14 @@ use std::task::{Context, Poll, ready};
 use mainspring_sys::Fd;
 use mainspring_sys::socket::{self, Connecting};
 
-use crate::net::socket::Socket;
+use crate::io::endpoint::Endpoint;
 use crate::pin::{pinned, pinned_in_drop, pinned_mut};
 use crate::reactor::Direction;
 use crate::task::wait::WaitNode;
 
 /// A socket that is not connected yet, and the wait for it. Dropping it closes the socket.
 pub(in crate::net) struct Attempt {
-    socket: Option<Socket>,
+    socket: Option<Endpoint>,
     node: WaitNode<()>,
 }
 
@@ -32,8 +32,8 @@ impl Attempt {
     pub(in crate::net) fn poll(
         mut self: Pin<&mut Self>,
         cx: &Context<'_>,
-        begin: impl FnOnce() -> io::Result<(Socket, Connecting)>,
-    ) -> Poll<io::Result<Socket>> {
+        begin: impl FnOnce() -> io::Result<(Endpoint, Connecting)>,
+    ) -> Poll<io::Result<Endpoint>> {
         if self.socket.is_none() {
             let (socket, connecting) = begin()?;
             if connecting == Connecting::Connected {

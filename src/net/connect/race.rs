@@ -36,8 +36,8 @@ use super::connector::IpPreference;
 use super::error::ConnectError;
 use super::target::Goal;
 use super::{begin, order};
+use crate::io::endpoint::Endpoint;
 use crate::net::name::Lookup;
-use crate::net::socket::Socket;
 use crate::pin::pinned_beside;
 use crate::resolver::Resolver;
 use crate::task::budget::poll_spend;
@@ -133,7 +133,10 @@ impl Race {
     }
 
     /// The winner's socket, or what became of all of them.
-    pub(super) fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<Socket>> {
+    pub(super) fn poll(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<Endpoint>> {
         let (delay, field) = pinned_beside!(self.as_mut(), delay, field);
         if let Poll::Ready(result) = field.poll(delay, cx) {
             return Poll::Ready(result);
@@ -194,7 +197,7 @@ impl Field {
         self.waiting = order;
     }
 
-    fn poll(&mut self, delay: Pin<&Sleep>, cx: &mut Context<'_>) -> Poll<io::Result<Socket>> {
+    fn poll(&mut self, delay: Pin<&Sleep>, cx: &mut Context<'_>) -> Poll<io::Result<Endpoint>> {
         if let Stage::Looking(lookup) = &mut self.stage {
             let addrs = ready!(Pin::new(lookup).poll(cx))?;
             self.enter(addrs);
@@ -238,7 +241,7 @@ impl Field {
     }
 
     /// Looks at every attempt; the first that is connected wins, and the others are closed.
-    fn poll_running(&mut self, cx: &mut Context<'_>) -> Option<Socket> {
+    fn poll_running(&mut self, cx: &mut Context<'_>) -> Option<Endpoint> {
         let mut index = 0;
         while index < self.running.len() {
             let Runner { addr, attempt } = &mut self.running[index];

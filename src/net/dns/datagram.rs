@@ -11,11 +11,11 @@ use std::net::SocketAddr;
 use mainspring_sys::socket::{self, Connecting};
 
 use super::Here;
-use crate::net::socket::{Family, Socket};
-use crate::net::transfer::{Read, Reading, Wait, Write, Writing};
+use crate::io::endpoint::transfer::{Read, Reading, Wait, Write, Writing};
+use crate::io::endpoint::{Endpoint, Family};
 
 pub(super) struct Datagrams {
-    socket: Socket,
+    socket: Endpoint,
 }
 
 impl Datagrams {
@@ -26,7 +26,7 @@ impl Datagrams {
             let _ = socket::connect(&fd, server)?;
         }
         Ok(Datagrams {
-            socket: Socket::new(fd, Family::Datagram),
+            socket: Endpoint::new(fd, Family::Datagram),
         })
     }
 

@@ -21,10 +21,10 @@ use std::task::{Context, Poll, ready};
 use mainspring_sys::{Fd, socket};
 
 use super::{TcpListener, TcpStream};
+use crate::io::endpoint::{Endpoint, Family};
 use crate::net::accept::Acceptor;
 use crate::net::connect::Attempt;
 use crate::net::option::{self, any_option, tcp_options};
-use crate::net::socket::{Family, Socket};
 use crate::pin::pinned_mut;
 
 /// A TCP socket that is not connected and does not listen yet.
@@ -51,7 +51,7 @@ use crate::pin::pinned_mut;
 /// .unwrap();
 /// ```
 pub struct TcpSocket {
-    socket: Socket,
+    socket: Endpoint,
     is_v6: bool,
 }
 
@@ -79,7 +79,7 @@ impl TcpSocket {
     /// As for [`TcpSocket::new_v4`] and [`TcpSocket::new_v6`].
     pub fn for_addr(addr: SocketAddr) -> io::Result<TcpSocket> {
         Ok(TcpSocket {
-            socket: Socket::new(socket::tcp_socket(addr)?, Family::Tcp),
+            socket: Endpoint::new(socket::tcp_socket(addr)?, Family::Tcp),
             is_v6: addr.is_ipv6(),
         })
     }
@@ -89,7 +89,7 @@ impl TcpSocket {
     /// # Errors
     /// What the kernel says of the change; `Unsupported` if it is of no IP family.
     pub fn from_fd(fd: OwnedFd) -> io::Result<TcpSocket> {
-        let socket = Socket::adopt(fd, Family::Tcp)?;
+        let socket = Endpoint::adopt(fd, Family::Tcp)?;
         let is_v6 = socket::local_addr(socket.fd())?.is_ipv6();
         Ok(TcpSocket { socket, is_v6 })
     }

@@ -9,9 +9,9 @@ use std::panic::Location;
 use mainspring_sys::{Fd, socket};
 
 use super::TcpStream;
+use crate::io::endpoint::{Endpoint, Family};
 use crate::net::accept::{Accept, Acceptor, BACKLOG, Incoming, Listener, SharedAcceptor, listener};
 use crate::net::option::{self, SocketOption as _, any_option};
-use crate::net::socket::{Family, Socket};
 
 /// A TCP socket that accepts connections.
 ///
@@ -45,7 +45,7 @@ impl TcpListener {
         socket::bind(&fd, addr)?;
         socket::listen(&fd, BACKLOG)?;
         Ok(TcpListener {
-            acceptor: Acceptor::new(Socket::new(fd, Family::Tcp)),
+            acceptor: Acceptor::new(Endpoint::new(fd, Family::Tcp)),
         })
     }
 
@@ -143,7 +143,7 @@ impl TcpListener {
     /// # Errors
     /// What the kernel says of the change.
     pub fn from_std(listener: std::net::TcpListener) -> io::Result<TcpListener> {
-        let socket = Socket::adopt(OwnedFd::from(listener), Family::Tcp)?;
+        let socket = Endpoint::adopt(OwnedFd::from(listener), Family::Tcp)?;
         Ok(TcpListener {
             acceptor: Acceptor::new(socket),
         })

@@ -14,8 +14,8 @@ use std::task::{Context, Poll};
 use mainspring_sys::socket::{self, Ancillary, QueuedError, ReceiveBatch, Received, SendBatch};
 
 use super::call;
-use crate::net::socket::Socket;
-use crate::net::transfer::{Reading, Wait, Way, Writing};
+use crate::io::endpoint::Endpoint;
+use crate::io::endpoint::transfer::{Reading, Wait, Way, Writing};
 use crate::pin::{pinned, pinned_beside};
 use crate::reactor::Direction;
 
@@ -148,7 +148,7 @@ future! {
 }
 
 impl<'a> RecvError<'a> {
-    pub(super) fn of(socket: &'a Socket, location: &'static Location<'static>) -> RecvError<'a> {
+    pub(super) fn of(socket: &'a Endpoint, location: &'static Location<'static>) -> RecvError<'a> {
         RecvError::new(Wait::new(socket, Noting, location), ())
     }
 }
@@ -177,7 +177,7 @@ pub struct DatagramReady<'a> {
 
 impl<'a> DatagramReady<'a> {
     pub(super) fn new(
-        socket: &'a Socket,
+        socket: &'a Endpoint,
         direction: Direction,
         location: &'static Location<'static>,
     ) -> DatagramReady<'a> {
@@ -192,7 +192,7 @@ impl Future for DatagramReady<'_> {
     type Output = io::Result<()>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.wait.socket().source().doubt(self.direction);
+        self.wait.endpoint().source().doubt(self.direction);
         pinned!(self.as_ref(), wait).poll_with(cx, |_| Ok(()))
     }
 }

@@ -8,8 +8,8 @@ use mainspring_sys::Fd;
 use mainspring_sys::socket::{self, BindOptions, SocketFile, UnixKind};
 
 use super::{UnixDatagram, UnixListener, UnixSeqpacketListener};
+use crate::io::endpoint::{Endpoint, Family};
 use crate::net::accept::BACKLOG;
-use crate::net::socket::{Family, Socket};
 
 /// How a Unix socket is bound to a path. Set what you need, then say of which kind it is.
 ///
@@ -108,7 +108,7 @@ impl UnixBind {
         let (fd, file) = self.bind(UnixKind::Datagram)?;
         Ok(UnixDatagram {
             file,
-            socket: Socket::new(fd, Family::Unix),
+            socket: Endpoint::new(fd, Family::Unix),
         })
     }
 
@@ -128,6 +128,9 @@ impl UnixBind {
 }
 
 /// Adopts a socket that was made elsewhere. Its file is its maker's.
-pub(super) fn adopt(fd: OwnedFd, kind: UnixKind) -> io::Result<Socket> {
-    Ok(Socket::adopted(socket::adopt_unix(fd, kind)?, Family::Unix))
+pub(super) fn adopt(fd: OwnedFd, kind: UnixKind) -> io::Result<Endpoint> {
+    Ok(Endpoint::adopted(
+        socket::adopt_unix(fd, kind)?,
+        Family::Unix,
+    ))
 }

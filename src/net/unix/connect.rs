@@ -12,8 +12,8 @@ use std::task::{Context, Poll, ready};
 use mainspring_sys::socket::{self, UnixKind};
 
 use super::{UnixSeqpacket, UnixStream};
+use crate::io::endpoint::{Endpoint, Family};
 use crate::net::connect::Attempt;
-use crate::net::socket::{Family, Socket};
 use crate::pin::pinned_mut;
 
 /// A name to connect to, and how far that has come.
@@ -41,14 +41,14 @@ impl Call {
         }
     }
 
-    fn poll(mut self: Pin<&mut Self>, cx: &Context<'_>) -> Poll<io::Result<Socket>> {
+    fn poll(mut self: Pin<&mut Self>, cx: &Context<'_>) -> Poll<io::Result<Endpoint>> {
         let kind = self.kind;
         let addr = pinned_mut!(self.as_mut(), addr).get_mut().take();
         let begin = || {
             let addr = addr.unwrap_or_else(|| panic!("a connect was polled after it was done"))?;
             let fd = socket::unix_socket(kind)?;
             let connecting = socket::connect_unix(&fd, &addr)?;
-            Ok((Socket::new(fd, Family::Unix), connecting))
+            Ok((Endpoint::new(fd, Family::Unix), connecting))
         };
         pinned_mut!(self, attempt).poll(cx, begin)
     }

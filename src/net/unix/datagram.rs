@@ -16,9 +16,9 @@ use super::message::{
 use super::rights::{
     Carrier, Credentials, RecvWithFds, SendWithFds, WithFds, recv_with_fds_now, unix_socket,
 };
+use crate::io::endpoint::transfer::StreamReady;
+use crate::io::endpoint::{Endpoint, Family};
 use crate::net::received::Received;
-use crate::net::socket::{Family, Socket};
-use crate::net::transfer::StreamReady;
 use crate::reactor::Direction;
 
 /// A Unix socket of datagrams. None is lost, and they come in the order in which they were sent; who sends
@@ -48,7 +48,7 @@ use crate::reactor::Direction;
 pub struct UnixDatagram {
     /// Goes before the socket: see `sys/src/socket/file.rs`.
     pub(super) file: Option<SocketFile>,
-    pub(super) socket: Socket,
+    pub(super) socket: Endpoint,
 }
 
 impl UnixDatagram {
@@ -82,7 +82,7 @@ impl UnixDatagram {
         let fd = socket::unix_socket(UnixKind::Datagram)?;
         Ok(UnixDatagram {
             file: None,
-            socket: Socket::new(fd, Family::Unix),
+            socket: Endpoint::new(fd, Family::Unix),
         })
     }
 
@@ -94,7 +94,7 @@ impl UnixDatagram {
         let (left, right) = socket::unix_pair(UnixKind::Datagram)?;
         let [left, right] = [left, right].map(|fd| UnixDatagram {
             file: None,
-            socket: Socket::new(fd, Family::Unix),
+            socket: Endpoint::new(fd, Family::Unix),
         });
         Ok((left, right))
     }

@@ -12,8 +12,8 @@ use mainspring_sys::socket::{self, SocketFile, UnixKind};
 
 use super::bind::{UnixBind, adopt};
 use super::{UnixSeqpacket, UnixStream};
+use crate::io::endpoint::{Endpoint, Family};
 use crate::net::accept::{Accept, Acceptor, BACKLOG, Incoming, Listener, SharedAcceptor, listener};
-use crate::net::socket::{Family, Socket};
 
 /// A Unix socket that accepts connections.
 ///
@@ -104,7 +104,7 @@ macro_rules! unix_listener {
             pub(super) fn listening(fd: Fd, file: Option<SocketFile>) -> $listener {
                 $listener {
                     file,
-                    acceptor: Acceptor::new(Socket::new(fd, Family::Unix)),
+                    acceptor: Acceptor::new(Endpoint::new(fd, Family::Unix)),
                 }
             }
 
@@ -150,7 +150,7 @@ impl UnixListener {
     /// # Errors
     /// What the kernel says of the change.
     pub fn from_std(listener: std::os::unix::net::UnixListener) -> io::Result<UnixListener> {
-        let socket = Socket::adopt(OwnedFd::from(listener), Family::Unix)?;
+        let socket = Endpoint::adopt(OwnedFd::from(listener), Family::Unix)?;
         Ok(UnixListener {
             file: None,
             acceptor: Acceptor::new(socket),

@@ -19,9 +19,9 @@ use std::time::Duration;
 use mainspring_sys::clock::duration_ns;
 use mainspring_sys::{Fd, socket};
 
+use crate::io::endpoint::Endpoint;
+use crate::io::endpoint::transfer::{Reading, Wait, Writing};
 use crate::net::received::Received;
-use crate::net::socket::Socket;
-use crate::net::transfer::{Reading, Wait, Writing};
 use crate::pin::{pinned, pinned_beside, pinned_mut, pinned_mut_beside};
 use crate::time::Sleep;
 
@@ -36,7 +36,7 @@ pub(super) struct Post<'a> {
 }
 
 impl<'a> Post<'a> {
-    pub(super) fn new(socket: &'a Socket, here: &'static Location<'static>) -> Post<'a> {
+    pub(super) fn new(socket: &'a Endpoint, here: &'static Location<'static>) -> Post<'a> {
         Post {
             wait: Wait::new(socket, Writing, here),
             pause: Sleep::new(duration_ns(PAUSE), true, here),
@@ -101,7 +101,7 @@ struct Letter<'a> {
 
 impl<'a> UnixSend<'a> {
     pub(super) fn new(
-        socket: &'a Socket,
+        socket: &'a Endpoint,
         bytes: &'a [u8],
         is_record: bool,
         here: &'static Location<'static>,
@@ -117,7 +117,7 @@ impl<'a> UnixSend<'a> {
     }
 
     pub(super) fn to(
-        socket: &'a Socket,
+        socket: &'a Endpoint,
         bytes: &'a [u8],
         to: io::Result<SocketAddr>,
         here: &'static Location<'static>,
@@ -167,7 +167,7 @@ pub struct UnixRecv<'a> {
 
 impl<'a> UnixRecv<'a> {
     pub(super) fn new(
-        socket: &'a Socket,
+        socket: &'a Endpoint,
         buf: &'a mut [u8],
         is_peek: bool,
         here: &'static Location<'static>,

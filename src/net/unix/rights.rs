@@ -12,8 +12,8 @@ use std::task::{Context, Poll, ready};
 use mainspring_sys::{Fd, socket};
 
 use super::message::{Post, check_record};
-use crate::net::socket::Socket;
-use crate::net::transfer::{Reading, Wait};
+use crate::io::endpoint::Endpoint;
+use crate::io::endpoint::transfer::{Reading, Wait};
 use crate::pin::{pinned_beside, pinned_mut};
 use crate::reactor::Direction;
 
@@ -81,7 +81,7 @@ pub(super) enum Carrier {
 impl Carrier {
     pub(super) fn send_now(
         self,
-        socket: &Socket,
+        socket: &Endpoint,
         fd: &Fd,
         bytes: &[u8],
         fds: &[BorrowedFd<'_>],
@@ -106,7 +106,7 @@ impl Carrier {
 #[must_use = "futures do nothing unless you `.await` or poll them"]
 pub struct SendWithFds<'a> {
     post: Post<'a>,
-    socket: &'a Socket,
+    socket: &'a Endpoint,
     carrier: Carrier,
     bytes: &'a [u8],
     fds: &'a [BorrowedFd<'a>],
@@ -114,7 +114,7 @@ pub struct SendWithFds<'a> {
 
 impl<'a> SendWithFds<'a> {
     pub(super) fn new(
-        socket: &'a Socket,
+        socket: &'a Endpoint,
         carrier: Carrier,
         bytes: &'a [u8],
         fds: &'a [BorrowedFd<'a>],
@@ -163,7 +163,7 @@ pub struct RecvWithFds<'a> {
 
 impl<'a> RecvWithFds<'a> {
     pub(super) fn new(
-        socket: &'a Socket,
+        socket: &'a Endpoint,
         is_stream: bool,
         buf: &'a mut [u8],
         room: usize,

@@ -17,9 +17,9 @@ use super::message::{UnixRecv, UnixSend, check_record, message_socket, recv_now}
 use super::rights::{
     Carrier, Credentials, RecvWithFds, SendWithFds, WithFds, recv_with_fds_now, unix_socket,
 };
+use crate::io::endpoint::transfer::StreamReady;
+use crate::io::endpoint::{Endpoint, Family};
 use crate::net::received::Received;
-use crate::net::socket::{Family, Socket};
-use crate::net::transfer::StreamReady;
 use crate::reactor::Direction;
 
 /// A connected Unix socket of records (SOCK_SEQPACKET): each send is one receive, in order, and the end is
@@ -48,7 +48,7 @@ use crate::reactor::Direction;
 /// # }
 /// ```
 pub struct UnixSeqpacket {
-    pub(super) socket: Socket,
+    pub(super) socket: Endpoint,
 }
 
 impl UnixSeqpacket {
@@ -63,7 +63,7 @@ impl UnixSeqpacket {
 
     pub(super) fn new(fd: Fd) -> UnixSeqpacket {
         UnixSeqpacket {
-            socket: Socket::new(fd, Family::Unix),
+            socket: Endpoint::new(fd, Family::Unix),
         }
     }
 

@@ -20,7 +20,7 @@ pub(crate) struct Pipe {
 impl Pipe {
     pub(crate) fn new() -> io::Result<Pipe> {
         fault::check(Call::Open, 0)?;
-        let (reader, writer) = open()?;
+        let (reader, writer) = crate::fd::pipe()?;
         Ok(Pipe { reader, writer })
     }
 
@@ -54,23 +54,6 @@ impl AsFd for Pipe {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.reader.as_fd()
     }
-}
-
-#[cfg(not(target_vendor = "apple"))]
-fn open() -> io::Result<(OwnedFd, OwnedFd)> {
-    use rustix::pipe::{PipeFlags, pipe_with};
-    Ok(pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?)
-}
-
-/// macOS has no `pipe2`: the flags come after, and a fork in between leaks two descriptors.
-#[cfg(target_vendor = "apple")]
-fn open() -> io::Result<(OwnedFd, OwnedFd)> {
-    let (reader, writer) = rustix::pipe::pipe()?;
-    for end in [&reader, &writer] {
-        rustix::io::ioctl_fioclex(end)?;
-        rustix::io::ioctl_fionbio(end, true)?;
-    }
-    Ok((reader, writer))
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ use crate::fd::Fd;
 
 /// The most bytes that one call is asked to move. macOS refuses more than `INT_MAX` with EINVAL
 /// instead of moving fewer (hz_d10); Linux never moves more than this, whatever it is asked.
-pub(super) const LEN_MAX: usize = 0x7fff_f000;
+pub(crate) const LEN_MAX: usize = 0x7fff_f000;
 
 /// The most slices that one call takes: IOV_MAX of every system here. One more is EINVAL, or EMSGSIZE.
 const SLICES_MAX: usize = 1024;
@@ -122,7 +122,7 @@ pub fn send_vectored(fd: &Fd, bufs: &[IoSlice<'_>]) -> io::Result<Moved> {
 
 /// Which slices one call can take, whole and `most` bytes in all, and how many bytes that is. Empty ones
 /// at the front are left out; the first that holds anything is taken even if it must be cut.
-fn fit(slices: &[impl Deref<Target = [u8]>], most: usize) -> (Range<usize>, usize) {
+pub(crate) fn fit(slices: &[impl Deref<Target = [u8]>], most: usize) -> (Range<usize>, usize) {
     let first = slices.iter().take_while(|slice| slice.is_empty()).count();
     let (mut end, mut bytes) = (first, 0);
     for slice in slices[first..].iter().take(SLICES_MAX) {

@@ -38,24 +38,15 @@ fn a_pipe_larger_than_the_system_grants_is_a_usual_one() {
     assert!(pipe.size() >= 4096, "{}", pipe.size());
 }
 
-/// With the signal's default in force, in a process of its own: one that is not shielded dies of this.
 #[test]
 fn a_peer_that_is_gone_is_an_error_and_raises_no_sigpipe() {
-    const CHILD: &str = "MAINSPRING_TEST_SIGPIPE";
-    if std::env::var_os(CHILD).is_none() {
-        let status = std::process::Command::new(std::env::current_exe().unwrap())
-            .args([
-                "splice::tests::a_peer_that_is_gone_is_an_error_and_raises_no_sigpipe",
-                "--exact",
-            ])
-            .env(CHILD, "1")
-            .stdout(std::process::Stdio::null())
-            .status()
-            .unwrap();
-        assert!(status.success(), "{status}");
-        return;
-    }
-    crate::sigpipe::tests::restore_default();
+    crate::sigpipe::tests::in_a_process_of_default_sigpipe(
+        "splice::tests::a_peer_that_is_gone_is_an_error_and_raises_no_sigpipe",
+        meet_a_peer_that_is_gone,
+    );
+}
+
+fn meet_a_peer_that_is_gone() {
     let (target, taker) = pair();
     let (source, mut giver) = pair();
     let pipe = Pipe::new(4096).unwrap();

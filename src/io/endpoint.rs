@@ -1,4 +1,10 @@
-//! `Socket`: a socket's descriptor with its source, as every stream and datagram type here holds it.
+//! `Endpoint`: a descriptor that bytes go through, with its source, as every socket and every pipe holds it.
+//!
+//! *Role.* Below `net` and `pipe`: tries an operation, waits after a WouldBlock, and closes the descriptor after it has left
+//! the selector. The named futures over it stand in `transfer`, the methods that return them in `methods`.
+
+pub(crate) mod methods;
+pub(crate) mod transfer;
 
 use std::cell::Cell;
 use std::io::{self, IoSlice, IoSliceMut};
@@ -9,8 +15,8 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
-use mainspring_sys::Fd;
 use mainspring_sys::socket::{self, Moved};
+use mainspring_sys::{Fd, pipe};
 
 use crate::context;
 use crate::io::caller::Caller;
@@ -18,8 +24,8 @@ use crate::reactor::{Direction, Source};
 use crate::task::budget::poll_spend;
 use crate::task::wait::WaitNode;
 
-/// A non-blocking socket that closes, and leaves its selector, on drop.
-pub(crate) struct Socket {
+/// A non-blocking descriptor that closes, and leaves its selector, on drop.
+pub(crate) struct Endpoint {
     fd: Option<Fd>,
     source: Rc<Source>,
     /// Whether the descriptor was ever shown to anybody, who may have duplicated it: then its
@@ -28,7 +34,7 @@ pub(crate) struct Socket {
     family: Family,
 }
 
-/// What a short transfer says of the socket, which depends on who made the bytes.
+/// By which calls bytes are moved; and what a short transfer says, which depends on who made the bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Family {
     /// A stream of bytes: a read takes what is there.
@@ -38,12 +44,50 @@ pub(crate) enum Family {
     Unix,
     /// Datagrams, whole or not at all: how long one is says nothing of the next.
     Datagram,
+    /// A stream of bytes in one direction, which is no socket: a pipe, a FIFO.
+    Pipe,
 }
 
-impl Socket {
+impl Family {
+    fn is_socket(self) -> bool {
+        self != Family::Pipe
+    }
+
+    #[inline]
+    pub(crate) fn read(self, fd: &Fd, buf: &mut [u8]) -> io::Result<Moved> {
+        match self.is_socket() {
+            true => socket::recv(fd, buf),
+            false => pipe::read(fd, buf),
+        }
+    }
+
+    pub(crate) fn read_vectored(self, fd: &Fd, bufs: &mut [IoSliceMut<'_>]) -> io::Result<Moved> {
+        match self.is_socket() {
+            true => socket::recv_vectored(fd, bufs),
+            false => pipe::read_vectored(fd, bufs),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn write(self, fd: &Fd, buf: &[u8]) -> io::Result<Moved> {
+        match self.is_socket() {
+            true => socket::send(fd, buf),
+            false => pipe::write(fd, buf),
+        }
+    }
+
+    pub(crate) fn write_vectored(self, fd: &Fd, bufs: &[IoSlice<'_>]) -> io::Result<Moved> {
+        match self.is_socket() {
+            true => socket::send_vectored(fd, bufs),
+            false => pipe::write_vectored(fd, bufs),
+        }
+    }
+}
+
+impl Endpoint {
     /// A socket that this crate opened.
-    pub(crate) fn new(fd: Fd, family: Family) -> Socket {
-        Socket {
+    pub(crate) fn new(fd: Fd, family: Family) -> Endpoint {
+        Endpoint {
             fd: Some(fd),
             source: Source::new(),
             was_shown: Cell::new(false),
@@ -52,13 +96,13 @@ impl Socket {
     }
 
     /// A socket that came from outside.
-    pub(crate) fn adopt(fd: OwnedFd, family: Family) -> io::Result<Socket> {
-        Ok(Socket::adopted(socket::adopt(fd)?, family))
+    pub(crate) fn adopt(fd: OwnedFd, family: Family) -> io::Result<Endpoint> {
+        Ok(Endpoint::adopted(socket::adopt(fd)?, family))
     }
 
     /// A socket that came from outside, and was made ready for us.
-    pub(crate) fn adopted(fd: Fd, family: Family) -> Socket {
-        let socket = Socket::new(fd, family);
+    pub(crate) fn adopted(fd: Fd, family: Family) -> Endpoint {
+        let socket = Endpoint::new(fd, family);
         socket.was_shown.set(true);
         socket
     }
@@ -68,7 +112,7 @@ impl Socket {
     #[inline]
     pub(crate) fn moved(&self, direction: Direction, moved: Moved) -> usize {
         let is_telling = match self.family {
-            Family::Tcp => true,
+            Family::Tcp | Family::Pipe => true,
             Family::Unix => direction == Direction::Write,
             Family::Datagram => false,
         };
@@ -82,8 +126,26 @@ impl Socket {
     pub(crate) fn fd(&self) -> &Fd {
         match &self.fd {
             Some(fd) => fd,
-            None => unreachable!("only `into_owned` takes the descriptor, and `self` with it"),
+            None => unreachable!("who closes it goes through `open_fd` afterwards"),
         }
+    }
+
+    /// As [`Endpoint::fd`], for who may come after a [`Endpoint::close`].
+    #[inline]
+    fn open_fd(&self) -> io::Result<&Fd> {
+        self.fd.as_ref().ok_or_else(closed)
+    }
+
+    /// Closes the descriptor; whatever is tried afterwards is a `BrokenPipe`. Idempotent.
+    pub(crate) fn close(&mut self) {
+        if let Some(fd) = self.fd.take() {
+            self.source.close(Some(fd.as_fd()), !self.was_shown.get());
+        }
+    }
+
+    #[inline]
+    pub(crate) fn family(&self) -> Family {
+        self.family
     }
 
     #[inline]
@@ -113,8 +175,9 @@ impl Socket {
         node: Pin<&WaitNode<()>>,
         cx: &Context<'_>,
     ) -> Poll<io::Result<()>> {
+        let fd = self.open_fd()?.as_fd();
         self.source
-            .poll_ready(direction, self.fd().as_fd(), node, cx, context::reactor)
+            .poll_ready(direction, fd, node, cx, context::reactor)
     }
 
     /// A future that waits with `node` is dropped.
@@ -138,7 +201,7 @@ impl Socket {
         self.poll_until(direction, cx, operation, || self.wait(direction, node, cx))
     }
 
-    /// As [`Socket::poll_with`], for a poll function, which waits with the source's resident node.
+    /// As [`Endpoint::poll_with`], for a poll function, which waits with the source's resident node.
     /// `here` is its caller, for want of an extension future that says whose line it is.
     #[inline]
     pub(crate) fn poll_resident<R>(
@@ -168,7 +231,7 @@ impl Socket {
                 ready!(wait())?;
             }
             ready!(poll_spend(cx));
-            match operation(self.fd()) {
+            match operation(self.open_fd()?) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.source.clear(direction);
                 }
@@ -193,14 +256,14 @@ impl Socket {
         direction: Direction,
         operation: impl FnOnce(&Fd) -> io::Result<R>,
     ) -> io::Result<R> {
-        let result = operation(self.fd());
+        let result = operation(self.open_fd()?);
         if matches!(&result, Err(error) if error.kind() == io::ErrorKind::WouldBlock) {
             self.source.clear(direction);
         }
         result
     }
 
-    /// As [`Socket::poll_resident`], for an operation that moves bytes.
+    /// As [`Endpoint::poll_resident`], for an operation that moves bytes.
     #[track_caller]
     #[inline]
     fn poll_move(
@@ -221,7 +284,7 @@ impl Socket {
         if buf.is_empty() {
             return Poll::Ready(Ok(0));
         }
-        self.poll_move(Direction::Read, cx, |fd| socket::recv(fd, buf))
+        self.poll_move(Direction::Read, cx, |fd| self.family.read(fd, buf))
     }
 
     /// [`AsyncRead::poll_read_vectored`](crate::io::AsyncRead::poll_read_vectored) of every stream socket.
@@ -234,7 +297,9 @@ impl Socket {
         if bufs.iter().all(|buf| buf.is_empty()) {
             return Poll::Ready(Ok(0));
         }
-        self.poll_move(Direction::Read, cx, |fd| socket::recv_vectored(fd, bufs))
+        self.poll_move(Direction::Read, cx, |fd| {
+            self.family.read_vectored(fd, bufs)
+        })
     }
 
     /// [`AsyncWrite::poll_write`](crate::io::AsyncWrite::poll_write) of every stream socket.
@@ -244,7 +309,7 @@ impl Socket {
         if buf.is_empty() {
             return Poll::Ready(Ok(0));
         }
-        self.poll_move(Direction::Write, cx, |fd| socket::send(fd, buf))
+        self.poll_move(Direction::Write, cx, |fd| self.family.write(fd, buf))
     }
 
     /// [`AsyncWrite::poll_write_vectored`](crate::io::AsyncWrite::poll_write_vectored) of every stream
@@ -258,7 +323,9 @@ impl Socket {
         if bufs.iter().all(|buf| buf.is_empty()) {
             return Poll::Ready(Ok(0));
         }
-        self.poll_move(Direction::Write, cx, |fd| socket::send_vectored(fd, bufs))
+        self.poll_move(Direction::Write, cx, |fd| {
+            self.family.write_vectored(fd, bufs)
+        })
     }
 
     /// [`AsyncWrite::poll_close`](crate::io::AsyncWrite::poll_close) of every stream socket: the peer reads
@@ -271,16 +338,19 @@ impl Socket {
     }
 }
 
-impl AsRawFd for Socket {
+impl AsRawFd for Endpoint {
     fn as_raw_fd(&self) -> RawFd {
         self.show().as_raw_fd()
     }
 }
 
-impl Drop for Socket {
+impl Drop for Endpoint {
     fn drop(&mut self) {
-        if let Some(fd) = &self.fd {
-            self.source.close(Some(fd.as_fd()), !self.was_shown.get());
-        }
+        self.close();
     }
+}
+
+#[cold]
+fn closed() -> io::Error {
+    io::Error::new(io::ErrorKind::BrokenPipe, "it was closed here before")
 }

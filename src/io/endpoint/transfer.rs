@@ -1,6 +1,6 @@
-//! The named futures of stream sockets: `Read`, `Write` and their kin.
+//! The named futures of stream sockets and pipes: `Read`, `Write` and their kin.
 //!
-//! *Model.* Each borrows its socket and embeds one [`Wait`]. It tries first, waits only after a
+//! *Model.* Each borrows its endpoint and embeds one [`Wait`]. It tries first, waits only after a
 //! WouldBlock, and its drop leaves the queue.
 
 use std::fmt;
@@ -13,19 +13,19 @@ use std::task::{Context, Poll, ready};
 use mainspring_sys::Fd;
 use mainspring_sys::socket::{self, Moved};
 
-use super::socket::Socket;
+use super::{Endpoint, Family};
 use crate::pin::{pinned, pinned_beside, pinned_in_drop};
 use crate::reactor::Direction;
 use crate::task::wait::WaitNode;
 
 /// Which direction a wait is for; known to the compiler, where its type says so.
-pub(super) trait Way: Copy {
+pub(crate) trait Way: Copy {
     fn direction(self) -> Direction;
 }
 
 /// What reads.
 #[derive(Clone, Copy)]
-pub(super) struct Reading;
+pub(crate) struct Reading;
 
 impl Way for Reading {
     #[inline(always)]
@@ -36,7 +36,7 @@ impl Way for Reading {
 
 /// What writes.
 #[derive(Clone, Copy)]
-pub(super) struct Writing;
+pub(crate) struct Writing;
 
 impl Way for Writing {
     #[inline(always)]
@@ -53,21 +53,21 @@ impl Way for Direction {
 }
 
 /// A wait for one direction of a socket: what each named future embeds.
-pub(super) struct Wait<'a, W: Way> {
-    socket: &'a Socket,
+pub(crate) struct Wait<'a, W: Way> {
+    endpoint: &'a Endpoint,
     way: W,
     node: WaitNode<()>,
 }
 
 impl<'a, W: Way> Wait<'a, W> {
     #[inline]
-    pub(super) fn new(
-        socket: &'a Socket,
+    pub(crate) fn new(
+        endpoint: &'a Endpoint,
         way: W,
         location: &'static Location<'static>,
     ) -> Wait<'a, W> {
         Wait {
-            socket,
+            endpoint,
             way,
             node: WaitNode::new(way.direction().kind(), location),
         }
@@ -75,30 +75,36 @@ impl<'a, W: Way> Wait<'a, W> {
 
     /// Runs `operation` as soon as it may succeed, and again while it says WouldBlock.
     #[inline]
-    pub(super) fn poll_with<R>(
+    pub(crate) fn poll_with<R>(
         self: Pin<&Self>,
         cx: &Context<'_>,
         operation: impl FnMut(&Fd) -> io::Result<R>,
     ) -> Poll<io::Result<R>> {
         let node = pinned!(self, node);
-        self.socket
+        self.endpoint
             .poll_with(self.way.direction(), node, cx, operation)
     }
 
+    /// How bytes are moved here.
     #[inline]
-    pub(super) fn socket(&self) -> &'a Socket {
-        self.socket
+    fn family(&self) -> Family {
+        self.endpoint.family()
+    }
+
+    #[inline]
+    pub(crate) fn endpoint(&self) -> &'a Endpoint {
+        self.endpoint
     }
 
     /// As [`Wait::poll_with`], for an operation that moves bytes.
     #[inline]
-    pub(super) fn poll_move(
+    pub(crate) fn poll_move(
         self: Pin<&Self>,
         cx: &Context<'_>,
         operation: impl FnMut(&Fd) -> io::Result<Moved>,
     ) -> Poll<io::Result<usize>> {
         let moved = ready!(self.poll_with(cx, operation))?;
-        Poll::Ready(Ok(self.socket.moved(self.way.direction(), moved)))
+        Poll::Ready(Ok(self.endpoint.moved(self.way.direction(), moved)))
     }
 }
 
@@ -106,7 +112,7 @@ impl<W: Way> Drop for Wait<'_, W> {
     #[inline(always)]
     fn drop(&mut self) {
         if self.node.is_queued() {
-            self.socket
+            self.endpoint
                 .cancel(self.way.direction(), pinned_in_drop!(self, node));
         }
     }
@@ -146,7 +152,7 @@ pub struct Read<'a> {
 
 impl<'a> Read<'a> {
     #[inline]
-    pub(super) fn new(wait: Wait<'a, Reading>, buf: &'a mut [u8]) -> Read<'a> {
+    pub(crate) fn new(wait: Wait<'a, Reading>, buf: &'a mut [u8]) -> Read<'a> {
         Read { wait, buf }
     }
 }
@@ -161,7 +167,8 @@ impl Future for Read<'_> {
             return Poll::Ready(Ok(0));
         }
         let (wait, buf) = pinned_beside!(self, wait, buf);
-        wait.poll_move(cx, |fd| socket::recv(fd, buf))
+        let family = wait.family();
+        wait.poll_move(cx, |fd| family.read(fd, buf))
     }
 }
 
@@ -176,7 +183,7 @@ pub struct Peek<'a> {
 }
 
 impl<'a> Peek<'a> {
-    pub(super) fn new(wait: Wait<'a, Reading>, buf: &'a mut [u8]) -> Peek<'a> {
+    pub(crate) fn new(wait: Wait<'a, Reading>, buf: &'a mut [u8]) -> Peek<'a> {
         Peek { wait, buf }
     }
 }
@@ -205,7 +212,7 @@ pub struct ReadVectored<'a, 'b> {
 }
 
 impl<'a, 'b> ReadVectored<'a, 'b> {
-    pub(super) fn new(
+    pub(crate) fn new(
         wait: Wait<'a, Reading>,
         bufs: &'a mut [IoSliceMut<'b>],
     ) -> ReadVectored<'a, 'b> {
@@ -221,7 +228,8 @@ impl Future for ReadVectored<'_, '_> {
             return Poll::Ready(Ok(0));
         }
         let (wait, bufs) = pinned_beside!(self, wait, bufs);
-        wait.poll_move(cx, |fd| socket::recv_vectored(fd, bufs))
+        let family = wait.family();
+        wait.poll_move(cx, |fd| family.read_vectored(fd, bufs))
     }
 }
 
@@ -237,7 +245,7 @@ pub struct Write<'a> {
 
 impl<'a> Write<'a> {
     #[inline]
-    pub(super) fn new(wait: Wait<'a, Writing>, buf: &'a [u8]) -> Write<'a> {
+    pub(crate) fn new(wait: Wait<'a, Writing>, buf: &'a [u8]) -> Write<'a> {
         Write { wait, buf }
     }
 }
@@ -251,7 +259,8 @@ impl Future for Write<'_> {
         if buf.is_empty() {
             return Poll::Ready(Ok(0));
         }
-        pinned!(self.as_ref(), wait).poll_move(cx, |fd| socket::send(fd, buf))
+        let family = self.wait.family();
+        pinned!(self.as_ref(), wait).poll_move(cx, |fd| family.write(fd, buf))
     }
 }
 
@@ -266,7 +275,7 @@ pub struct WriteVectored<'a> {
 }
 
 impl<'a> WriteVectored<'a> {
-    pub(super) fn new(wait: Wait<'a, Writing>, bufs: &'a [IoSlice<'a>]) -> WriteVectored<'a> {
+    pub(crate) fn new(wait: Wait<'a, Writing>, bufs: &'a [IoSlice<'a>]) -> WriteVectored<'a> {
         WriteVectored { wait, bufs }
     }
 }
@@ -279,7 +288,8 @@ impl Future for WriteVectored<'_> {
         if bufs.iter().all(|buf| buf.is_empty()) {
             return Poll::Ready(Ok(0));
         }
-        pinned!(self.as_ref(), wait).poll_move(cx, |fd| socket::send_vectored(fd, bufs))
+        let family = self.wait.family();
+        pinned!(self.as_ref(), wait).poll_move(cx, |fd| family.write_vectored(fd, bufs))
     }
 }
 
@@ -295,7 +305,7 @@ pub struct WriteAll<'a> {
 
 impl<'a> WriteAll<'a> {
     #[inline]
-    pub(super) fn new(wait: Wait<'a, Writing>, buf: &'a [u8]) -> WriteAll<'a> {
+    pub(crate) fn new(wait: Wait<'a, Writing>, buf: &'a [u8]) -> WriteAll<'a> {
         WriteAll { wait, rest: buf }
     }
 }
@@ -306,8 +316,9 @@ impl Future for WriteAll<'_> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let (wait, rest) = pinned_beside!(self, wait, rest);
+        let family = wait.family();
         while !rest.is_empty() {
-            let done = ready!(wait.poll_move(cx, |fd| socket::send(fd, rest)))?;
+            let done = ready!(wait.poll_move(cx, |fd| family.write(fd, rest)))?;
             if done == 0 {
                 return Poll::Ready(Err(io::Error::from(io::ErrorKind::WriteZero)));
             }
@@ -327,13 +338,13 @@ pub struct StreamReady<'a> {
 }
 
 impl<'a> StreamReady<'a> {
-    pub(super) fn new(
-        socket: &'a Socket,
+    pub(crate) fn new(
+        endpoint: &'a Endpoint,
         direction: Direction,
         location: &'static Location<'static>,
     ) -> StreamReady<'a> {
         StreamReady {
-            wait: Wait::new(socket, direction, location),
+            wait: Wait::new(endpoint, direction, location),
         }
     }
 }
@@ -342,7 +353,7 @@ impl Future for StreamReady<'_> {
     type Output = io::Result<()>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.wait.socket.source().doubt(self.wait.way);
+        self.wait.endpoint.source().doubt(self.wait.way);
         pinned!(self.as_ref(), wait).poll_with(cx, |_| Ok(()))
     }
 }
