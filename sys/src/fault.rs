@@ -73,11 +73,21 @@ pub enum Call {
     OpenFile,
     /// What makes, removes or changes a name in a folder: `mkfifo`, `mkdir`, `unlink`, `rename`.
     FileName,
+    /// `clone`, `fork`: the start of a child.
+    Spawn,
+    /// What makes a pidfd. With an error, a child is watched without one.
+    PidfdOpen,
+    /// `wait4`.
+    WaitChild,
+    /// `kill`, `pidfd_send_signal`.
+    Kill,
+    /// `sigaction`, and what a loop is rung with at a signal.
+    Signal,
 }
 
 /// How many kinds of call there are.
 #[cfg(feature = "sim")]
-const CALL_COUNT: usize = Call::FileName as usize + 1;
+const CALL_COUNT: usize = Call::Signal as usize + 1;
 
 /// What happens instead of a call, or to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

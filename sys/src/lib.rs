@@ -5,11 +5,12 @@
 //!
 //! *Map.* [`event`] is the vocabulary and [`backend`] the contract of a selector; [`selector`] picks
 //! the target's own backend; [`notify`] wakes a waiting selector; [`clock`] reads the time; [`fd`]
-//! owns a descriptor; [`socket`] makes and drives sockets; [`mod@pipe`] pipes and FIFOs; [`sendfile`] and [`splice`] move bytes past us;
+//! owns a descriptor; [`socket`] makes and drives sockets; [`mod@pipe`] pipes and FIFOs; [`child`] starts programs; [`sendfile`] and [`splice`] move bytes past us;
 //! [`resolve`] looks names up; [`mod@file`] reads a small file; [`thread`] starts a thread; [`fault`] makes any
 //! of it fail on demand.
 
 pub mod backend;
+pub mod child;
 pub mod clock;
 pub mod event;
 pub mod fault;

@@ -18,7 +18,6 @@ use rustix::fs::{FileType, Mode, OFlags};
 
 use crate::fault::{self, Call};
 use crate::fd::{self, Fd};
-use crate::sigpipe::Shield;
 use crate::socket::{LEN_MAX, Moved, fit, retry};
 
 /// A new pipe: what is written to the second comes out of the first. Neither blocks.
@@ -172,7 +171,7 @@ mod os {
     use std::os::fd::OwnedFd;
     use std::path::Path;
 
-    use super::Shield;
+    use crate::sigpipe::Shield;
 
     #[expect(clippy::unnecessary_wraps, reason = "macOS has something to say")]
     pub(super) fn silence_sigpipe(_fd: &OwnedFd) -> io::Result<()> {

@@ -137,7 +137,7 @@ fn unblock() {
 
 /// Takes away the signal, if it is pending still: it returns at once. Another thread may have taken one that was
 /// raised for the whole process.
-#[cfg(not(any(target_vendor = "apple", target_os = "openbsd")))]
+#[cfg(not(any(target_vendor = "apple", target_os = "openbsd", target_os = "illumos")))]
 fn take() {
     let set = only_sigpipe();
     // SAFETY: PIPE-1; an all-zero time is none, so it does not wait.
@@ -148,7 +148,7 @@ fn take() {
 }
 
 /// As elsewhere, but it would wait for a signal that another thread has just taken: there is no call that does not.
-#[cfg(any(target_vendor = "apple", target_os = "openbsd"))]
+#[cfg(any(target_vendor = "apple", target_os = "openbsd", target_os = "illumos"))]
 fn take() {
     let set = only_sigpipe();
     let mut signal = 0;

@@ -105,6 +105,7 @@ pub(crate) const SYS: Layers = Layers {
     ],
     arrows: &[
         ("clock", "fault"),
+        ("child", "pipe"),
         ("pipe", "socket"),
         ("sendfile", "socket"),
         ("splice", "sendfile"),

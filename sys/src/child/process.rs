@@ -1,0 +1,317 @@
+//! `Process`: a child that was started and not yet reaped.
+//!
+//! *Model.* Only who holds the `Process` reaps it, and it is signalled only while it is not reaped: until then its number
+//! belongs to nobody else (hz_e02). Nothing here asks for any child but this one, so children of others are never taken
+//! from them, and who takes ours is found out by ECHILD (hz_e04).
+//!
+//! ```text
+//!    started ── try_wait says how it ended ──► reaped: signals say that it is gone
+//!        └───── ECHILD: somebody else was faster ──► lost
+//! ```
+//!
+//! # Invariants
+//!
+//! - **CHILD-1** Structs that the system fills are made zeroed, and read only after the call has said that it filled them.
+#![expect(unsafe_code, reason = "wait4, kill, pidfd_send_signal")]
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use crate::fault::{self, Call};
+
+/// What a process used, with what its own children used whom it has waited for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Usage {
+    /// Time on a processor, in the program.
+    pub user_time: Duration,
+    /// Time on a processor, in the kernel.
+    pub system_time: Duration,
+    /// The most memory that was resident, in bytes.
+    pub max_resident: u64,
+    /// Pages that had to be fetched from a disk.
+    pub major_faults: u64,
+    /// Pages that were there.
+    pub minor_faults: u64,
+    /// How often it waited of its own accord.
+    pub voluntary_switches: u64,
+    /// How often it was made to wait.
+    pub involuntary_switches: u64,
+}
+
+/// Whom a signal goes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// The process.
+    Process,
+    /// Every process of the group that it leads.
+    Group,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    Started,
+    Reaped(ExitStatus, Usage),
+    Lost,
+}
+
+/// A child process.
+#[derive(Debug)]
+pub struct Process {
+    pid: i32,
+    /// Readable from its end on. On Linux a pidfd, by which it is signalled as well.
+    watch: Option<OwnedFd>,
+    state: State,
+}
+
+impl Process {
+    /// A child that was just started, with a descriptor of it, if there is one.
+    pub(super) fn new(pid: i32, pidfd: Option<OwnedFd>) -> Process {
+        Process {
+            pid,
+            watch: pidfd.or_else(|| super::watch::open(pid)),
+            state: State::Started,
+        }
+    }
+
+    /// Its number, which is its own until it is reaped.
+    #[must_use]
+    pub fn pid(&self) -> i32 {
+        self.pid
+    }
+
+    /// A descriptor that is readable when it has ended, where the system has such.
+    #[must_use]
+    pub fn watch(&self) -> Option<BorrowedFd<'_>> {
+        self.watch.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Whether it was reaped, or is lost: nothing more is to be heard of it.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        !matches!(self.state, State::Started)
+    }
+
+    /// What it used, once it was reaped.
+    #[must_use]
+    pub fn usage(&self) -> Option<Usage> {
+        match self.state {
+            State::Reaped(_, usage) => Some(usage),
+            State::Started | State::Lost => None,
+        }
+    }
+
+    /// How it ended, if it has; it is reaped by that. Says the same ever after.
+    ///
+    /// # Errors
+    /// ECHILD if somebody else has reaped it: a `waitpid(-1)` elsewhere in the program, or SIGCHLD is ignored.
+    pub fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
+        match self.state {
+            State::Reaped(status, _) => return Ok(Some(status)),
+            State::Lost => return Err(lost(self.pid)),
+            State::Started => {}
+        }
+        match wait(self.pid) {
+            Ok(None) => Ok(None),
+            Ok(Some((_, status, usage))) => {
+                self.state = State::Reaped(status, usage);
+                Ok(Some(status))
+            }
+            Err(error) if error.raw_os_error() == Some(libc::ECHILD) => {
+                self.state = State::Lost;
+                Err(lost(self.pid))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Sends it a signal; 0 only asks whether one could be sent.
+    ///
+    /// # Errors
+    /// `NotFound` if it has ended and was reaped: the number may be another's by now. EPERM, if it changed its user;
+    /// EINVAL for a number that is no signal.
+    pub fn signal(&self, signal: i32, target: Target) -> io::Result<()> {
+        if self.is_over() {
+            let text = format!("process {} has ended and was waited for", self.pid);
+            return Err(io::Error::new(io::ErrorKind::NotFound, text));
+        }
+        fault::check(Call::Kill, 0)?;
+        if target == Target::Process {
+            if let Some(sent) = self
+                .watch
+                .as_ref()
+                .and_then(|it| pidfd_send_signal(it, signal))
+            {
+                return sent;
+            }
+        }
+        let pid = match target {
+            Target::Process => self.pid,
+            Target::Group => -self.pid,
+        };
+        // SAFETY: it touches no memory. The child is not reaped, so its number, and that of the group it leads, are
+        // nobody else's.
+        match unsafe { libc::kill(pid, signal) } {
+            -1 => Err(io::Error::last_os_error()),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cold]
+fn lost(pid: i32) -> io::Error {
+    let text = format!(
+        "how process {pid} ended is not known: something else in this program has waited for it, or SIGCHLD is ignored"
+    );
+    io::Error::new(io::ErrorKind::NotFound, text)
+}
+
+/// `None`: there is no such call, or the descriptor is no pidfd.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn pidfd_send_signal(pidfd: &OwnedFd, signal: i32) -> Option<io::Result<()>> {
+    let no_info = std::ptr::null::<libc::siginfo_t>();
+    let (number, flags) = (std::os::fd::AsRawFd::as_raw_fd(pidfd), 0);
+    // SAFETY: a null pointer is allowed: the kernel fills in who sent it.
+    let sent =
+        unsafe { libc::syscall(libc::SYS_pidfd_send_signal, number, signal, no_info, flags) };
+    match sent {
+        -1 => match io::Error::last_os_error() {
+            error if error.raw_os_error() == Some(libc::ENOSYS) => None,
+            error => Some(Err(error)),
+        },
+        _ => Some(Ok(())),
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn pidfd_send_signal(_watch: &OwnedFd, _signal: i32) -> Option<io::Result<()>> {
+    None
+}
+
+/// Whether `pid` has ended, and how; reaps it.
+fn wait(pid: i32) -> io::Result<Option<(i32, ExitStatus, Usage)>> {
+    loop {
+        let checked = fault::check(Call::WaitChild, 0);
+        let answer = checked.and_then(|_| wait_once(pid));
+        match answer {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            answer => return answer,
+        }
+    }
+}
+
+#[cfg(not(target_os = "illumos"))]
+use libc::wait4;
+
+#[cfg(target_os = "illumos")]
+// SAFETY: its C library has it as the others do; the crate `libc` does not say so.
+unsafe extern "C" {
+    fn wait4(
+        pid: libc::pid_t,
+        status: *mut libc::c_int,
+        options: libc::c_int,
+        usage: *mut libc::rusage,
+    ) -> libc::pid_t;
+}
+
+fn wait_once(pid: i32) -> io::Result<Option<(i32, ExitStatus, Usage)>> {
+    // SAFETY: CHILD-1.
+    unsafe {
+        let (mut status, mut usage): (libc::c_int, libc::rusage) = (0, std::mem::zeroed());
+        match wait4(pid, &mut status, libc::WNOHANG, &mut usage) {
+            -1 => Err(io::Error::last_os_error()),
+            0 => Ok(None),
+            pid => Ok(Some((pid, ExitStatus::from_raw(status), used(&usage)))),
+        }
+    }
+}
+
+fn used(usage: &libc::rusage) -> Usage {
+    // macOS counts bytes, the others KiB.
+    let unit = if cfg!(target_vendor = "apple") {
+        1
+    } else {
+        1024
+    };
+    let count = |number: libc::c_long| u64::try_from(number).unwrap_or(0);
+    let time = |time: libc::timeval| {
+        let micros = u32::try_from(time.tv_usec).unwrap_or(0);
+        Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), micros * 1000)
+    };
+    Usage {
+        user_time: time(usage.ru_utime),
+        system_time: time(usage.ru_stime),
+        max_resident: count(usage.ru_maxrss) * unit,
+        major_faults: count(usage.ru_majflt),
+        minor_faults: count(usage.ru_minflt),
+        voluntary_switches: count(usage.ru_nvcsw),
+        involuntary_switches: count(usage.ru_nivcsw),
+    }
+}
+
+/// Reaps a process that became our child when its parent died ([`become_subreaper`]): any child that is not among
+/// `ours`. `None`: none has ended.
+///
+/// # Errors
+/// What `waitid` says; ECHILD if there are no children at all.
+pub fn try_wait_orphan(is_ours: impl Fn(i32) -> bool) -> io::Result<Option<(i32, ExitStatus)>> {
+    // A look first, which takes nobody from anybody.
+    // SAFETY: CHILD-1.
+    let pid = unsafe {
+        let mut info: libc::siginfo_t = std::mem::zeroed();
+        let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+        if libc::waitid(libc::P_ALL, 0, &mut info, flags) == -1 {
+            return Err(io::Error::last_os_error());
+        }
+        info.si_pid()
+    };
+    if pid == 0 || is_ours(pid) {
+        return Ok(None);
+    }
+    Ok(wait(pid)?.map(|(pid, status, _)| (pid, status)))
+}
+
+/// From here on, processes whose parents die become children of this process, not of process 1: Linux, and FreeBSD.
+///
+/// # Errors
+/// `Unsupported` elsewhere.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub fn become_subreaper() -> io::Result<()> {
+    // SAFETY: the request takes integers.
+    match unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) } {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    }
+}
+
+/// From here on, processes whose parents die become children of this process, not of process 1: Linux, and FreeBSD.
+///
+/// # Errors
+/// `Unsupported` elsewhere.
+#[cfg(target_os = "freebsd")]
+pub fn become_subreaper() -> io::Result<()> {
+    // SAFETY: the request takes no argument.
+    match unsafe {
+        libc::procctl(
+            libc::P_PID,
+            0,
+            libc::PROC_REAP_ACQUIRE,
+            std::ptr::null_mut(),
+        )
+    } {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    }
+}
+
+/// From here on, processes whose parents die become children of this process, not of process 1: Linux, and FreeBSD.
+///
+/// # Errors
+/// `Unsupported` elsewhere.
+#[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
+pub fn become_subreaper() -> io::Result<()> {
+    Err(io::Error::from(io::ErrorKind::Unsupported))
+}
