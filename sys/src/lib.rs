@@ -5,7 +5,8 @@
 //!
 //! *Map.* [`event`] is the vocabulary and [`backend`] the contract of a selector; [`selector`] picks
 //! the target's own backend; [`notify`] wakes a waiting selector; [`clock`] reads the time; [`fd`]
-//! owns a descriptor; [`socket`] makes and drives sockets; [`mod@pipe`] pipes and FIFOs; [`child`] starts programs; [`sendfile`] and [`splice`] move bytes past us;
+//! owns a descriptor; [`socket`] makes and drives sockets; [`mod@pipe`] pipes and FIFOs; [`child`] starts programs; [`signal`]
+//! hears signals; [`sendfile`] and [`splice`] move bytes past us;
 //! [`resolve`] looks names up; [`mod@file`] reads a small file; [`thread`] starts a thread; [`fault`] makes any
 //! of it fail on demand.
 
@@ -22,6 +23,7 @@ pub mod pipe;
 pub mod resolve;
 pub mod selector;
 pub mod sendfile;
+pub mod signal;
 mod sigpipe;
 pub mod socket;
 pub mod splice;

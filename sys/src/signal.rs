@@ -1,0 +1,27 @@
+//! Signals: their numbers and names; a handler for the whole process, and the bells that it rings.
+//!
+//! *Role.* `mainspring::signal` listens through it, `mainspring::process` sends, and learns of a child's end by SIGCHLD
+//! where nothing better exists.
+//!
+//! *Model.* A signal may be delivered on any thread, so there is one handler for the process. It counts, keeps who sent
+//! it, rings the [`Bell`] of each loop that listens, and calls the handler that was there before.
+//!
+//! ```text
+//!   kernel ─► handler ─┬─► count of the signal, its last senders      (atomics in static memory)
+//!                      ├─► bells of the loops that listen ─► their selectors
+//!                      └─► the handler before ours, if it was one
+//!   loop: bell is readable ─► quiet it ─► has the count grown?
+//! ```
+//!
+//! Counts never fall, so what a loop has not looked at is not lost, however many signals come (hz_f02).
+
+mod bell;
+mod handler;
+mod number;
+
+pub use bell::Bell;
+pub use handler::{Sender, count, die_of, raise, sender, was_replaced};
+pub use number::Signal;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,309 @@
+//! The handler: what happens at a signal, and how it comes into force and goes.
+//!
+//! # Invariants
+//!
+//! - **SIG-1** The handler allocates nothing, takes no lock, and leaves `errno` as it was: it reads and writes atomics in static
+//!   memory, and makes system calls that are async-signal-safe.
+//! - **SIG-2** What it calls of the program's (the handler before ours) was in force for the same signal, with the same
+//!   `SA_SIGINFO`, until ours took its place.
+//! - **SIG-3** Dispositions are changed under `INSTALLED` only, never by the handler.
+//!
+//! *After a fork.* The child has the parent's bells. Its handler sees that it is another process, and rings none of them
+//! (hz_f04); the handler before ours is called all the same.
+#![expect(unsafe_code, reason = "sigaction, and what a handler may do")]
+
+use std::io;
+use std::mem::zeroed;
+use std::ptr::{null, null_mut};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, AtomicUsize};
+use std::sync::{Mutex, PoisonError};
+
+use super::Signal;
+use super::bell;
+use crate::fault::{self, Call};
+
+/// The highest number that is served.
+pub(super) const NUMBER_MAX: i32 = 64;
+const SLOTS: usize = NUMBER_MAX as usize + 1;
+
+/// So many of the last senders are kept for each signal.
+const SENDERS_KEPT: usize = 16;
+
+/// Who sent a signal, as far as the system says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Sender {
+    /// The process that sent it; 0 if the kernel did.
+    pub pid: i32,
+    /// Its user.
+    pub uid: u32,
+    /// `si_code`: `SI_USER` for `kill`, and others.
+    pub code: i32,
+}
+
+/// Who sent one of the last signals. `number` is 0 while it is being written, else the signal's number in order, plus 1.
+struct Entry {
+    number: AtomicU64,
+    pid: AtomicI32,
+    uid: AtomicU32,
+    code: AtomicI32,
+}
+
+struct Slot {
+    count: AtomicU64,
+    senders: [Entry; SENDERS_KEPT],
+    /// The handler before ours, if it was one; 0 if there is nobody to call.
+    before: AtomicUsize,
+    before_flags: AtomicI32,
+}
+
+#[expect(
+    clippy::declare_interior_mutable_const,
+    reason = "the seed of an array of statics"
+)]
+const ENTRY: Entry = Entry {
+    number: AtomicU64::new(0),
+    pid: AtomicI32::new(0),
+    uid: AtomicU32::new(0),
+    code: AtomicI32::new(0),
+};
+
+#[expect(
+    clippy::declare_interior_mutable_const,
+    reason = "the seed of an array of statics"
+)]
+const SLOT: Slot = Slot {
+    count: AtomicU64::new(0),
+    senders: [ENTRY; SENDERS_KEPT],
+    before: AtomicUsize::new(0),
+    before_flags: AtomicI32::new(0),
+};
+
+static SIGNALS: [Slot; SLOTS] = [SLOT; SLOTS];
+
+/// The process whose bells they are.
+pub(super) static OWNER: AtomicI32 = AtomicI32::new(0);
+
+/// How many listen to a signal, and what was done about it before.
+struct Installed {
+    listeners: usize,
+    before: Option<libc::sigaction>,
+}
+
+const NOT_INSTALLED: Installed = Installed {
+    listeners: 0,
+    before: None,
+};
+
+static INSTALLED: Mutex<[Installed; SLOTS]> = Mutex::new([NOT_INSTALLED; SLOTS]);
+
+/// What ours is installed with: the program's own blocking calls go on after it (hz_f07), and it runs on the stack for
+/// signals, if there is one.
+const FLAGS: i32 = libc::SA_SIGINFO | libc::SA_RESTART | libc::SA_ONSTACK;
+
+extern "C" fn on_signal(number: i32, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
+    let errno = errno_location();
+    // SAFETY: the calling thread's errno, which lives as long as the thread.
+    let saved = unsafe { *errno };
+    // SAFETY: `getpid` has no preconditions.
+    let is_owner = OWNER.load(Relaxed) == unsafe { libc::getpid() };
+    if let Some(slot) = SIGNALS.get(usize::try_from(number).unwrap_or(SLOTS)) {
+        if is_owner {
+            // SAFETY: the kernel's own, valid while the handler runs.
+            note(slot, unsafe { info.as_ref() });
+            bell::ring_all(number);
+        }
+        call_before(slot, number, info, context);
+    }
+    // SAFETY: the same errno, of the same thread.
+    unsafe { *errno = saved };
+}
+
+fn note(slot: &Slot, info: Option<&libc::siginfo_t>) {
+    let number = slot.count.fetch_add(1, Relaxed);
+    let entry = &slot.senders[number as usize % SENDERS_KEPT];
+    entry.number.store(0, Relaxed);
+    std::sync::atomic::fence(Release);
+    if let Some(info) = info {
+        // SAFETY: fields of a siginfo that the kernel filled; where it says nothing of a sender they are zero.
+        let (pid, uid) = unsafe { (info.si_pid(), info.si_uid()) };
+        entry.pid.store(pid, Relaxed);
+        entry.uid.store(uid, Relaxed);
+        entry.code.store(info.si_code, Relaxed);
+    }
+    entry.number.store(number + 1, Release);
+}
+
+/// SIG-2: the handler that was in force before ours.
+fn call_before(slot: &Slot, number: i32, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
+    let before = slot.before.load(Acquire);
+    if before == 0 {
+        return;
+    }
+    // SAFETY: SIG-2; which of the two types it has says the flag that it was installed with.
+    unsafe {
+        if slot.before_flags.load(Relaxed) & libc::SA_SIGINFO != 0 {
+            type Full = extern "C" fn(i32, *mut libc::siginfo_t, *mut libc::c_void);
+            std::mem::transmute::<usize, Full>(before)(number, info, context);
+        } else {
+            std::mem::transmute::<usize, extern "C" fn(i32)>(before)(number);
+        }
+    }
+}
+
+/// How often the signal came to this process since somebody listened to it first.
+#[must_use]
+pub fn count(signal: Signal) -> u64 {
+    slot_of(signal).map_or(0, |slot| slot.count.load(Acquire))
+}
+
+/// Who sent the signal with this number in the order of coming, from 0; `None` if that was too long ago.
+#[must_use]
+pub fn sender(signal: Signal, number: u64) -> Option<Sender> {
+    let entry = &slot_of(signal)?.senders[number as usize % SENDERS_KEPT];
+    if entry.number.load(Acquire) != number + 1 {
+        return None;
+    }
+    let sender = Sender {
+        pid: entry.pid.load(Relaxed),
+        uid: entry.uid.load(Relaxed),
+        code: entry.code.load(Relaxed),
+    };
+    std::sync::atomic::fence(Acquire);
+    (entry.number.load(Relaxed) == number + 1).then_some(sender)
+}
+
+fn slot_of(signal: Signal) -> Option<&'static Slot> {
+    SIGNALS.get(usize::try_from(signal.number()).ok()?)
+}
+
+/// One more who listens; the first brings the handler into force.
+pub(super) fn begin(signal: Signal) -> io::Result<()> {
+    signal.check_can_be_caught()?;
+    let mut installed = INSTALLED.lock().unwrap_or_else(PoisonError::into_inner);
+    let entry = &mut installed[signal.number() as usize];
+    if entry.listeners == 0 {
+        // SAFETY: it has no preconditions.
+        OWNER.store(unsafe { libc::getpid() }, Relaxed);
+        entry.before = Some(install(signal)?);
+    }
+    entry.listeners += 1;
+    Ok(())
+}
+
+/// One less who listens; after the last, what was in force before ours is again. If somebody has replaced ours
+/// meanwhile, theirs stays.
+pub(super) fn end(signal: Signal) {
+    let mut installed = INSTALLED.lock().unwrap_or_else(PoisonError::into_inner);
+    let entry = &mut installed[signal.number() as usize];
+    entry.listeners -= 1;
+    if entry.listeners > 0 {
+        return;
+    }
+    if let (Some(before), true) = (entry.before.take(), is_ours(signal)) {
+        // SAFETY: what `sigaction` gave us for this signal.
+        unsafe { libc::sigaction(signal.number(), &before, null_mut()) };
+    }
+    SIGNALS[signal.number() as usize].before.store(0, Release);
+}
+
+/// Sends this process the signal.
+///
+/// # Errors
+/// EINVAL for a number that is no signal.
+pub fn raise(signal: Signal) -> io::Result<()> {
+    // SAFETY: it touches no memory.
+    match unsafe { libc::kill(libc::getpid(), signal.number()) } {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    }
+}
+
+/// Ends this process by the signal, as if nobody had ever listened to it: whoever waits for the process sees why it ended.
+/// For a signal whose default is no end, the process exits with 128 and its number.
+pub fn die_of(signal: Signal) -> ! {
+    // SAFETY: an all-zero action is the default; the set is ours.
+    unsafe {
+        let action: libc::sigaction = zeroed();
+        libc::sigaction(signal.number(), &action, null_mut());
+        let mut set: libc::sigset_t = zeroed();
+        libc::sigaddset(&mut set, signal.number());
+        libc::pthread_sigmask(libc::SIG_UNBLOCK, &set, null_mut());
+        libc::kill(libc::getpid(), signal.number());
+        libc::_exit(128 + signal.number())
+    }
+}
+
+/// Whether somebody else's disposition stands where ours was, so that listeners hear nothing.
+#[must_use]
+pub fn was_replaced(signal: Signal) -> bool {
+    let installed = INSTALLED.lock().unwrap_or_else(PoisonError::into_inner);
+    let entry = usize::try_from(signal.number())
+        .ok()
+        .and_then(|number| installed.get(number));
+    entry.is_some_and(|entry| entry.listeners > 0) && !is_ours(signal)
+}
+
+fn is_ours(signal: Signal) -> bool {
+    current(signal).is_ok_and(|action| action.sa_sigaction == on_signal as *const () as usize)
+}
+
+fn current(signal: Signal) -> io::Result<libc::sigaction> {
+    // SAFETY: a null action only asks; the other is filled by the call.
+    unsafe {
+        let mut action: libc::sigaction = zeroed();
+        match libc::sigaction(signal.number(), null(), &mut action) {
+            -1 => Err(io::Error::last_os_error()),
+            _ => Ok(action),
+        }
+    }
+}
+
+fn install(signal: Signal) -> io::Result<libc::sigaction> {
+    fault::check(Call::Signal, 0)?;
+    let before = current(signal)?;
+    let is_handler = before.sa_sigaction != libc::SIG_DFL && before.sa_sigaction != libc::SIG_IGN;
+    let slot = &SIGNALS[signal.number() as usize];
+    // Before ours is in force, so that no signal misses it.
+    slot.before_flags.store(before.sa_flags, Relaxed);
+    let handler = if is_handler { before.sa_sigaction } else { 0 };
+    slot.before.store(handler, Release);
+    // SAFETY: a whole action; its handler keeps SIG-1.
+    let done = unsafe {
+        let mut action: libc::sigaction = zeroed();
+        action.sa_sigaction = on_signal as *const () as usize;
+        action.sa_flags = FLAGS;
+        libc::sigemptyset(&mut action.sa_mask);
+        libc::sigaction(signal.number(), &action, null_mut())
+    };
+    if done == -1 {
+        slot.before.store(0, Release);
+        return Err(io::Error::last_os_error());
+    }
+    Ok(before)
+}
+
+#[cfg(any(target_os = "linux", target_os = "dragonfly"))]
+fn errno_location() -> *mut i32 {
+    // SAFETY: it has no preconditions.
+    unsafe { libc::__errno_location() }
+}
+
+#[cfg(any(target_vendor = "apple", target_os = "freebsd"))]
+fn errno_location() -> *mut i32 {
+    // SAFETY: it has no preconditions.
+    unsafe { libc::__error() }
+}
+
+#[cfg(any(target_os = "openbsd", target_os = "netbsd", target_os = "android"))]
+fn errno_location() -> *mut i32 {
+    // SAFETY: it has no preconditions.
+    unsafe { libc::__errno() }
+}
+
+#[cfg(target_os = "illumos")]
+fn errno_location() -> *mut i32 {
+    // SAFETY: it has no preconditions.
+    unsafe { libc::___errno() }
+}

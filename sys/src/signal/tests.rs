@@ -1,0 +1,72 @@
+//! Which signals there are, and what a bell hears of them.
+
+use std::os::fd::AsFd;
+
+use super::*;
+
+/// Dispositions are the whole process's: one test at a time.
+static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
+
+fn is_rung(bell: &Bell) -> bool {
+    let mut fds = [rustix::event::PollFd::new(
+        bell,
+        rustix::event::PollFlags::IN,
+    )];
+    let no_time = rustix::time::Timespec::default();
+    rustix::event::poll(&mut fds, Some(&no_time)).unwrap() == 1
+}
+
+#[test]
+fn a_bell_is_rung_by_its_own_signals_and_counts_them_all() {
+    let _turn = TURN.lock();
+    let (mut one, mut other) = (Bell::new().unwrap(), Bell::new().unwrap());
+    one.listen(Signal::USR1).unwrap();
+    other.listen(Signal::WINCH).unwrap();
+    let before = count(Signal::USR1);
+    for sent in 1..=3 {
+        raise(Signal::USR1).unwrap();
+        // One that comes while another waits merges with it.
+        while count(Signal::USR1) < before + sent {
+            std::thread::yield_now();
+        }
+    }
+    assert!(is_rung(&one) && !is_rung(&other));
+    let who = sender(Signal::USR1, before).unwrap();
+    assert_eq!(who.pid, i32::try_from(std::process::id()).unwrap());
+    one.quiet();
+    assert!(!is_rung(&one));
+    raise(Signal::USR1).unwrap();
+    while count(Signal::USR1) < before + 4 {
+        std::thread::yield_now();
+    }
+    assert!(is_rung(&one), "it rings again");
+}
+
+#[test]
+fn a_bell_that_is_free_is_taken_again() {
+    let _turn = TURN.lock();
+    let number = std::os::fd::AsRawFd::as_raw_fd(&Bell::new().unwrap().as_fd());
+    let again = std::os::fd::AsRawFd::as_raw_fd(&Bell::new().unwrap().as_fd());
+    assert_eq!(number, again);
+}
+
+#[test]
+fn hz_f06_numbers_that_nobody_can_catch_are_refused_with_the_reason() {
+    let mut bell = Bell::new().unwrap();
+    for (signal, reason) in [
+        (Signal::KILL, "no program"),
+        (Signal::STOP, "no program"),
+        (Signal::SEGV, "went wrong"),
+        (Signal::from_number(0), "between 1 and 64"),
+        (Signal::from_number(65), "between 1 and 64"),
+        (Signal::from_number(-1), "between 1 and 64"),
+    ] {
+        let error = bell.listen(signal).unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
+        assert!(error.to_string().contains(reason), "{error}");
+    }
+    assert_eq!(Signal::from_name("term"), Some(Signal::TERM));
+    assert_eq!(Signal::from_name("SIGHUP"), Some(Signal::HUP));
+    assert_eq!(Signal::TERM.to_string(), "SIGTERM");
+    assert_eq!(Signal::from_number(40).to_string(), "signal 40");
+}
