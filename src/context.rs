@@ -5,7 +5,8 @@
 //! answered in [`crate::task::core`], by one word.
 //!
 //! One loop at a time: entering a second one, or the same one twice, panics in one sentence and
-//! changes nothing (hz_a23).
+//! changes nothing (hz_a23). In the child of a fork that was made inside a loop, that loop does not count: it is
+//! the parent's, and another may be entered over it.
 
 use std::cell::RefCell;
 use std::mem::ManuallyDrop;
@@ -23,7 +24,10 @@ thread_local! {
 }
 
 /// Leaves the loop on drop.
-pub(crate) struct Entered(());
+pub(crate) struct Entered {
+    /// The parent's loop, if this is the child of a fork that was made inside it.
+    outer: Option<Rc<EventLoop>>,
+}
 
 /// Enters `event_loop` on this thread.
 ///
@@ -31,22 +35,36 @@ pub(crate) struct Entered(());
 /// If a loop is entered already.
 #[track_caller]
 pub(crate) fn enter(event_loop: &Rc<EventLoop>, what: &str) -> Entered {
-    CURRENT.with(|current| {
+    let outer = CURRENT.with(|current| {
         let mut current = current.borrow_mut();
         assert!(
-            current.is_none(),
+            !is_own(&current),
             "{what} was called inside a running loop; a thread runs one loop at a time",
         );
-        **current = Some(Rc::clone(event_loop));
+        current.replace(Rc::clone(event_loop))
     });
+    if outer.is_some() {
+        Core::leave();
+    }
     event_loop.core().enter();
-    Entered(())
+    Entered { outer }
+}
+
+/// Whether a loop is there, and this process's own.
+fn is_own(current: &Option<Rc<EventLoop>>) -> bool {
+    current
+        .as_ref()
+        .is_some_and(|event_loop| event_loop.reactor().check_process().is_ok())
 }
 
 impl Drop for Entered {
     fn drop(&mut self) {
         Core::leave();
-        let left = CURRENT.with(|current| current.borrow_mut().take());
+        let outer = self.outer.take();
+        if let Some(outer) = &outer {
+            outer.core().enter();
+        }
+        let left = CURRENT.with(|current| std::mem::replace(&mut **current.borrow_mut(), outer));
         drop(left);
     }
 }
@@ -54,7 +72,7 @@ impl Drop for Entered {
 /// Whether a loop is entered on this thread. At a thread's end, when nobody can tell, it is not.
 pub(crate) fn is_entered() -> bool {
     CURRENT
-        .try_with(|current| current.borrow().is_some())
+        .try_with(|current| is_own(&current.borrow()))
         .unwrap_or(false)
 }
 

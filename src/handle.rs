@@ -334,6 +334,11 @@ enum Worker {
 }
 
 impl Worker {
+    /// Whether it is a thread of the process that this one was forked from.
+    fn is_inherited(&self) -> bool {
+        matches!(self, Worker::Job(job) if job.is_inherited())
+    }
+
     fn is(&self, task: &Waker) -> bool {
         matches!(self, Worker::Task(waker) if waker.will_wake(task))
     }
@@ -470,6 +475,9 @@ impl<T> RemoteJoin<T> {
             if let Some(result) = inner.result.take() {
                 return result;
             }
+            if inner.worker.as_ref().is_some_and(Worker::is_inherited) {
+                return Err(JoinError::aborted());
+            }
             inner = self
                 .0
                 .filled
@@ -537,6 +545,10 @@ impl<T> Future for RemoteJoin<T> {
             !inner.is_done,
             "a RemoteJoin was polled again after it had returned its result"
         );
+        if inner.worker.as_ref().is_some_and(Worker::is_inherited) {
+            inner.is_done = true;
+            return Poll::Ready(Err(JoinError::aborted()));
+        }
         let earlier = inner.joiner.replace(waker);
         drop(inner);
         drop(earlier);

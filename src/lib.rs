@@ -179,6 +179,7 @@ mod pages {
     page!(architecture, "../docs/architecture.md");
     page!(glossary, "../docs/glossary.md");
     page!(portability, "../docs/portability.md");
+    page!(fork_and_daemons, "../docs/fork-and-daemons.md");
     page!(first_program, "../docs/tour/first-program.md");
     page!(readiness, "../docs/tour/readiness.md");
     page!(futures, "../docs/tour/futures.md");

@@ -21,6 +21,10 @@
 //! and leaves those that do not come. A thread that was left touches only what it keeps alive itself: the
 //! job, its closure, [`Workers`], and a waker, which finds the inbox closed.
 //!
+//! *Fork.* The child has the pool's memory and none of its threads, and a thread that had a lock at the moment of
+//! the fork has it there for ever. So what was begun before is left as it lies, locks untouched, and
+//! [`Pool::after_fork`] puts new [`Workers`] behind the old ones, to which every sender is led.
+//!
 //! *Cost.* One allocation per job besides the task's block, which is recycled. No thread until the first.
 
 mod awaited;
@@ -60,6 +64,7 @@ pub use statistics::{BlockingStatistics, ClassStatistics};
 
 /// The loop's own side of its pool.
 pub(crate) struct Pool {
+    /// The first ones: their latest successors work.
     workers: Arc<Workers>,
     /// Jobs whose tasks are still to see their end.
     awaited: Cell<usize>,
@@ -99,8 +104,11 @@ impl Pool {
         let fetch = Arc::clone(&job);
         let awaited = Awaited::new(fetch, self, location);
         let handle = join::spawn_current(awaited, meta)?;
-        let is_closed = self.workers.submit(job, Some(handle.waker())).is_err();
-        debug_assert!(!is_closed, "the pool closes after the loop");
+        let is_closed = self.workers().submit(job, Some(handle.waker())).is_err();
+        debug_assert!(
+            !is_closed || self.workers().is_inherited(),
+            "the pool closes after the loop"
+        );
         Some(handle)
     }
 
@@ -116,7 +124,17 @@ impl Pool {
     }
 
     pub(crate) fn statistics(&self) -> BlockingStatistics {
-        self.workers.statistics()
+        self.workers().statistics()
+    }
+
+    fn workers(&self) -> &Arc<Workers> {
+        Workers::latest(&self.workers)
+    }
+
+    /// In the child of a fork, which has none of the threads: others are started for the jobs to come. Those that
+    /// had not ended are aborted: their tasks see it when they are polled.
+    pub(crate) fn after_fork(&self) {
+        Workers::replace(self.workers());
     }
 
     /// How long the end will wait for threads, from now on.
@@ -126,8 +144,13 @@ impl Pool {
 
     /// The end, with the loop entered. Says whether no thread was left behind.
     pub(crate) fn close(&self) -> bool {
-        self.workers.close();
         let limit = self.shutdown_timeout.replace(Duration::ZERO);
-        self.workers.wait_for_end(limit)
+        let workers = self.workers();
+        if workers.is_inherited() {
+            // A thread of the parent's may have had the lock at the fork, and has it for ever.
+            return true;
+        }
+        workers.close();
+        workers.wait_for_end(limit)
     }
 }

@@ -11,10 +11,11 @@ mod source;
 
 use std::cell::{Cell, RefCell};
 use std::io;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::BorrowedFd;
 use std::rc::Rc;
 
 use mainspring_sys::backend::{Deadline, Triggering};
+use mainspring_sys::fork::{self, LocalFd};
 use mainspring_sys::notify::Notifier;
 use mainspring_sys::{BackendKind, Event, Events, Interest, Selector, Token};
 
@@ -32,6 +33,8 @@ pub(crate) struct Reactor {
     forgets_on_close: bool,
     /// The loop has ended: whoever still runs (a waker, a destructor) can't register any more.
     is_closed: Cell<bool>,
+    /// In which it was made, or last renewed: in the child of a fork the selector is the parent's.
+    generation: Cell<u32>,
     /// A source that was waited for when somebody last asked.
     last_waited: Cell<Option<Key>>,
 }
@@ -45,6 +48,7 @@ impl Reactor {
             forgets_on_close: kind.forgets_on_close(),
             is_closed: Cell::new(false),
             selector: RefCell::new(None),
+            generation: Cell::new(fork::generation()),
             events: RefCell::new(Events::with_capacity(event_capacity)),
             last_waited: Cell::new(None),
             sources: RefCell::new(Slab::new()),
@@ -72,11 +76,41 @@ impl Reactor {
 
     #[inline]
     fn with_selector<R>(&self, f: impl FnOnce(&mut Selector) -> io::Result<R>) -> io::Result<R> {
+        self.check_process()?;
         let selector = &mut *self.selector.borrow_mut();
         f(match selector {
             Some(selector) => selector,
             None => open_into(selector, self.kind)?,
         })
+    }
+
+    /// That the loop is this process's own (hz_c25): nothing that it does may reach the parent's selector.
+    ///
+    /// # Errors
+    /// That it was inherited by a fork.
+    #[inline]
+    pub(crate) fn check_process(&self) -> io::Result<()> {
+        if fork::is_inherited(self.generation.get()) {
+            return Err(fork::inherited());
+        }
+        Ok(())
+    }
+
+    /// In the child of a fork: the selector is opened anew, and whoever waits for a source registers it there.
+    /// The loop must be entered.
+    ///
+    /// # Errors
+    /// That it can't be opened; then nothing is changed, and it may be tried again.
+    pub(crate) fn after_fork(&self) -> io::Result<()> {
+        if let Some(selector) = &mut *self.selector.borrow_mut() {
+            selector.after_fork()?;
+        }
+        self.generation.set(fork::generation());
+        let sources = self.sources.replace(Slab::new());
+        for (_, source) in sources.iter() {
+            source.forget_loop();
+        }
+        Ok(())
     }
 
     /// What wakes the selector from other threads.
@@ -90,12 +124,13 @@ impl Reactor {
     }
 
     /// A duplicate of the selector's descriptor, if it has one and another can be opened.
-    pub(crate) fn duplicate_fd(&self) -> Option<OwnedFd> {
+    pub(crate) fn duplicate_fd(&self) -> Option<LocalFd> {
         let duplicate = |selector: &mut Selector| match selector.selector_fd() {
             Some(fd) => fd.try_clone_to_owned().map(Some),
             None => Ok(None),
         };
-        self.with_selector(duplicate).ok().flatten()
+        let fd = self.with_selector(duplicate).ok().flatten()?;
+        Some(LocalFd::new(fd, self.kind.is_inherited()))
     }
 
     /// The backend's name.

@@ -15,7 +15,7 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::marker::PhantomData;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::panic::Location;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -23,6 +23,7 @@ use std::time::Duration;
 
 #[cfg(feature = "sim")]
 use mainspring_sys::Selector;
+use mainspring_sys::fork::{self, LocalFd};
 use mainspring_sys::{BackendKind, Clock, Instant};
 
 use crate::context::{self, Entered};
@@ -321,6 +322,7 @@ impl Builder {
     }
 
     fn build_over(self, reactor: Reactor) -> Runtime {
+        fork::watch();
         let settings = Settings {
             batch_max: self.batch_max,
             name: self.name,
@@ -380,7 +382,7 @@ impl fmt::Debug for Builder {
 pub struct Runtime {
     event_loop: Rc<EventLoop>,
     /// A duplicate of the selector's descriptor, made when somebody asks.
-    selector_fd: OnceCell<Option<OwnedFd>>,
+    selector_fd: OnceCell<Option<LocalFd>>,
 }
 
 impl Runtime {
@@ -404,6 +406,7 @@ impl Runtime {
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> io::Result<F::Output> {
         let event_loop = &self.event_loop;
+        event_loop.reactor().check_process()?;
         let meta = SpawnMeta::at(Location::caller());
         let entered = context::enter(event_loop, "Runtime::block_on");
         let _main = event_loop.begin_main();
@@ -471,6 +474,7 @@ impl Runtime {
     #[track_caller]
     fn run_while(&self, what: &str, is_wanted: impl Fn(&EventLoop) -> bool) -> io::Result<()> {
         let event_loop = &*self.event_loop;
+        event_loop.reactor().check_process()?;
         let _entered = context::enter(&self.event_loop, what);
         let _main = event_loop.begin_main();
         let core = event_loop.core();
@@ -531,6 +535,7 @@ impl Runtime {
 
     #[track_caller]
     fn tick_by(&self, may_block: bool) -> io::Result<TickStats> {
+        self.event_loop.reactor().check_process()?;
         let _entered = context::enter(&self.event_loop, "Runtime::tick");
         self.event_loop.end_rest();
         let stats = self
@@ -651,6 +656,7 @@ impl Runtime {
     /// While a loop is entered on this thread.
     #[track_caller]
     pub fn shutdown(self, limit: Duration) -> io::Result<bool> {
+        self.event_loop.reactor().check_process()?;
         let _entered = context::enter(&self.event_loop, "Runtime::shutdown");
         let event_loop = &self.event_loop;
         let deadline = event_loop.clock().now() + limit;
@@ -665,6 +671,50 @@ impl Runtime {
         let rest = deadline - event_loop.clock().now();
         event_loop.pool().set_shutdown_timeout(rest);
         Ok(event_loop.close() && have_tasks_ended)
+    }
+
+    /// In the child of a fork: makes the runtime that it inherited its own.
+    ///
+    /// Until this was called [`block_on`](Runtime::block_on), [`tick`](Runtime::tick) and whatever else needs the
+    /// selector give an error there: it is the parent's, and nothing that the child does may reach it. A runtime that is dropped instead drops its tasks, which closes the child's copies of their
+    /// descriptors, and leaves parent and threads alone; [`std::mem::forget`] leaves all of it.
+    ///
+    /// Afterwards the loop has a selector of its own, every task is polled once more, and whoever waits for a
+    /// descriptor is registered there. Timers go on. Handles and wakers work as before. The pool has no
+    /// threads, and starts some as it needs them; jobs that had not ended are aborted
+    /// ([`JoinError::is_aborted`](crate::JoinError::is_aborted)), for their threads are the parent's. Sockets and
+    /// files stay shared with the parent: drop on one side what the other goes on with. Children of the parent
+    /// are not the child's.
+    ///
+    /// In a process that was not forked it does nothing. A fork past libc (`clone(2)` by hand) is not noticed.
+    /// `docs/fork-and-daemons.md` tells what else a fork takes.
+    ///
+    /// # Errors
+    /// That the selector can't be opened (EMFILE, ENFILE, ENOMEM); it may be tried again.
+    ///
+    /// # Panics
+    /// While a loop that was made in this process is entered on this thread.
+    ///
+    /// ```
+    /// let mut runtime = mainspring::Runtime::new().unwrap();
+    /// // In the child, after fork(2) or daemon(3):
+    /// runtime.after_fork().unwrap();
+    /// ```
+    #[track_caller]
+    pub fn after_fork(&mut self) -> io::Result<()> {
+        if self.event_loop.reactor().check_process().is_ok() {
+            return Ok(());
+        }
+        self.selector_fd = OnceCell::new();
+        let _entered = context::enter(&self.event_loop, "Runtime::after_fork");
+        self.event_loop.after_fork()
+    }
+
+    /// Whether this runtime was made before a fork, in the parent, and [`Runtime::after_fork`] was not called
+    /// since.
+    #[must_use]
+    pub fn is_inherited(&self) -> bool {
+        self.event_loop.reactor().check_process().is_err()
     }
 
     /// Asks `resolver` for names from now on, as [`Builder::resolver`] does; `None` is the system. Look-ups

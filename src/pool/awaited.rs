@@ -2,15 +2,19 @@
 
 use std::cell::Cell;
 use std::future::Future;
+use std::mem;
 use std::panic::{Location, resume_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use mainspring_sys::fork;
+
 use super::Pool;
 use super::job::Fetch;
 use crate::pin::pinned;
+use crate::task::abort::AbortHandle;
 use crate::task::join::JoinError;
 use crate::task::wait::{Kind, Waiter};
 
@@ -20,6 +24,8 @@ pub(super) struct Awaited<T> {
     job: Arc<dyn Fetch<T>>,
     pool: Rc<Pool>,
     is_fetched: Cell<bool>,
+    /// The process whose threads run the job.
+    generation: u32,
     waiter: Waiter,
 }
 
@@ -34,6 +40,7 @@ impl<T> Awaited<T> {
             job,
             pool: Rc::clone(pool),
             is_fetched: Cell::new(false),
+            generation: fork::generation(),
             waiter: Waiter::new(Kind::Job, location),
         }
     }
@@ -47,6 +54,10 @@ impl<T> Future for Awaited<T> {
             let waiter = pinned!(self.as_ref(), waiter);
             waiter.arm(cx);
             waiter.set_word(self.job.class().index() as u64);
+            if fork::is_inherited(self.generation) {
+                // Its thread, or who would have come to be one, is the parent's.
+                AbortHandle::abort_current();
+            }
             return Poll::Pending;
         };
         self.is_fetched.set(true);
@@ -65,6 +76,11 @@ impl<T> Drop for Awaited<T> {
             return;
         }
         self.job.raise_abort();
+        if fork::is_inherited(self.generation) {
+            // A thread of the parent's may have stopped anywhere in it.
+            mem::forget(Arc::clone(&self.job));
+            return;
+        }
         if self.job.claim() {
             self.pool.workers.note_claimed(self.job.class(), true);
             let _ = self.job.refuse(JoinError::aborted());

@@ -40,13 +40,13 @@ impl Sender {
     {
         let out = Out::Elsewhere(Box::new(put));
         SentJob {
-            workers: Arc::clone(&self.0),
+            workers: Arc::clone(Workers::latest(&self.0)),
             job: Arc::new(Job::new(work, out, class, location)),
         }
     }
 
     pub(crate) fn statistics(&self) -> BlockingStatistics {
-        self.0.statistics()
+        Workers::latest(&self.0).statistics()
     }
 }
 
@@ -56,6 +56,11 @@ impl SentJob {
         if self.workers.submit(Arc::clone(&self.job), None).is_err() && self.job.claim() {
             let _ = self.job.refuse(JoinError::aborted());
         }
+    }
+
+    /// Whether it was sent before a fork, in the parent, whose threads are not here.
+    pub(crate) fn is_inherited(&self) -> bool {
+        self.workers.is_inherited()
     }
 
     /// A job that waits never runs, and its closure is dropped here and now; one that runs sees the flag.

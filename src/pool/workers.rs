@@ -43,6 +43,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::task::Waker;
 use std::time::Duration;
 
+use mainspring_sys::fork;
+
 use super::class::Class;
 use super::current::{self, Member};
 use super::job::{AfterRun, Run};
@@ -50,7 +52,9 @@ use super::options::{Hook, Options};
 use super::share::Share;
 use super::state::{Call, State};
 use super::statistics::BlockingStatistics;
-use crate::shim::{AtomicBool, Condvar, Mutex, MutexGuard, lock, start_thread, wait_timeout_while};
+use crate::shim::{
+    AtomicBool, Condvar, Mutex, MutexGuard, OnceLock, lock, start_thread, wait_timeout_while,
+};
 use crate::task::failure;
 use crate::task::join::JoinError;
 
@@ -62,6 +66,10 @@ pub(crate) struct Workers {
     ended: Condvar,
     is_closing: AtomicBool,
     options: Options,
+    /// The process that has the threads.
+    generation: u32,
+    /// Who works in its stead in the child of a fork.
+    successor: OnceLock<Arc<Workers>>,
 }
 
 /// Does as [`Run::run`] said.
@@ -80,7 +88,30 @@ impl Workers {
             ended: Condvar::new(),
             is_closing: AtomicBool::new(false),
             options,
+            generation: fork::generation(),
+            successor: OnceLock::new(),
         }
+    }
+
+    /// Who works now: in the child of a fork the last one of a chain, else the same.
+    #[inline]
+    pub(super) fn latest(mut workers: &Arc<Workers>) -> &Arc<Workers> {
+        while let Some(successor) = workers.successor.get() {
+            workers = successor;
+        }
+        workers
+    }
+
+    /// In the child of a fork: others take over.
+    pub(super) fn replace(workers: &Arc<Workers>) {
+        let successor = Arc::new(Workers::new(workers.options.clone()));
+        let is_second = workers.successor.set(successor).is_err();
+        debug_assert!(!is_second, "only the loop's thread sets it, on the latest");
+    }
+
+    /// Whether the threads are another process's, so that nothing can be said of the locks.
+    pub(super) fn is_inherited(&self) -> bool {
+        fork::is_inherited(self.generation)
     }
 
     /// Whether the loop has ended, or is about to.
@@ -88,13 +119,16 @@ impl Workers {
         self.is_closing.load(Relaxed)
     }
 
-    /// Queues `job`, and sees to it that a thread comes; gives it back if the loop has ended. Without a
+    /// Queues `job`, and sees to it that a thread comes; gives it back if the loop has ended, or is the parent's. Without a
     /// thread, and with none to be had, it is refused.
     pub(super) fn submit(
         self: &Arc<Self>,
         job: Arc<dyn Run>,
         waker: Option<Waker>,
     ) -> Result<(), Arc<dyn Run>> {
+        if self.is_inherited() {
+            return Err(job);
+        }
         let mut state = lock(&self.state);
         if state.is_closing {
             drop(state);
@@ -148,7 +182,9 @@ impl Workers {
     /// The caller claimed a job of `class` that stands in the queue, in order to abort it, or to run it
     /// where it is.
     pub(super) fn note_claimed(&self, class: Class, is_aborted: bool) {
-        lock(&self.state).note_claimed(class, is_aborted);
+        if !self.is_inherited() {
+            lock(&self.state).note_claimed(class, is_aborted);
+        }
     }
 
     /// As a thread of the pool, until there is nothing to do for a while.
@@ -279,6 +315,9 @@ impl Workers {
     }
 
     pub(crate) fn statistics(&self) -> BlockingStatistics {
+        if self.is_inherited() {
+            return BlockingStatistics::default();
+        }
         lock(&self.state).statistics()
     }
 }

@@ -409,6 +409,21 @@ impl Source {
         }
     }
 
+    /// The loop forgets its sources in the child of a fork: whoever waits registers anew, for nothing is known
+    /// of what was reported to the parent.
+    pub(super) fn forget_loop(&self) {
+        let home = self.home.borrow_mut().take();
+        drop(home);
+        self.forget_registration();
+        self.is_urgent.set(false);
+        for side in &self.sides {
+            side.is_ready.set(false);
+            side.is_assumed.set(false);
+            side.is_closed.set(false);
+        }
+        self.wake_all();
+    }
+
     /// The loop is gone.
     pub(super) fn orphan(&self) {
         *self.home.borrow_mut() = None;

@@ -9,6 +9,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 
+use super::core::Core;
 use super::join::TaskId;
 use super::raw::TaskRef;
 use super::state::Ending;
@@ -69,6 +70,14 @@ impl AbortHandle {
         AbortHandle {
             task,
             _not_send: PhantomData,
+        }
+    }
+
+    /// Aborts the task that is being polled, if one is: it is dropped when its poll has returned.
+    pub(crate) fn abort_current() {
+        let current = Core::with_current(|core| core.and_then(Core::current_task));
+        if let Some(task) = current {
+            task.abort();
         }
     }
 

@@ -499,6 +499,17 @@ impl Core {
         ptr::eq(task.core(), self) && !task.header().state.is_done()
     }
 
+    /// Wakes every task that has not ended: what it waits for may have changed in ways that nobody reports.
+    pub(crate) fn wake_all_tasks(&self) {
+        let wakers: Vec<Waker> = self
+            .tasks()
+            .map(|task| (*waker::lend(task)).clone())
+            .collect();
+        for waker in wakers {
+            waker.wake();
+        }
+    }
+
     /// Whether any task is unfinished that keeps a loop alive.
     pub(crate) fn has_counted_tasks(&self) -> bool {
         self.counted_tasks().next().is_some()

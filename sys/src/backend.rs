@@ -19,6 +19,9 @@
 //! | B11 | One registration per descriptor number: a second `add` is `AlreadyExists`, a `remove` (or `rearm`) of none `NotFound`, a regular file or a directory `Unsupported`, on every backend alike. Over a dup both work. |
 //! | B12 | [`Interest`] is READ, WRITE, PRIORITY (`Unsupported` where missing); [`Ready`](crate::event::Ready) adds closed-for-read, closed-for-write and error, as hints. |
 //!
+//! In the child of a fork an inherited selector belongs to the parent. Its user calls nothing there but
+//! [`Backend::after_fork`], after which every clause holds anew, and nothing is registered.
+//!
 //! *Why a trait, when each target has one native backend?* Because a contract that exists only as
 //! imitation drifts: a suite that is generic over the trait is what keeps three files saying the
 //! same thing. No call is ever dynamic: [`Selector`](crate::selector::Selector) is a closed enum.
@@ -49,6 +52,10 @@ pub trait Backend: Sized {
     /// that the caller may save the `remove` (B1's exception, hz_c10). The backend's own table, if
     /// it keeps one, must survive that too.
     const FORGETS_ON_CLOSE: bool;
+
+    /// Whether the child of a fork inherits the kernel object: an epoll, which it shares with its parent. A
+    /// kqueue is not inherited.
+    const IS_INHERITED: bool;
 
     /// Opens the kernel object and its notifier.
     ///
@@ -96,4 +103,11 @@ pub trait Backend: Sized {
     /// # Errors
     /// What the kernel says of a change.
     fn submit(&mut self) -> io::Result<()>;
+
+    /// In the child of a fork: opens the kernel object and the notifier's anew. All registrations are gone; those
+    /// of the parent are not touched. Clones of the notifier that the child inherited ring the new one.
+    ///
+    /// # Errors
+    /// As [`Backend::new`]; it may be tried again.
+    fn after_fork(&mut self) -> io::Result<()>;
 }

@@ -7,7 +7,7 @@
 //! the target's own backend; [`notify`] wakes a waiting selector; [`clock`] reads the time; [`fd`]
 //! owns a descriptor; [`socket`] makes and drives sockets; [`mod@pipe`] pipes and FIFOs; [`child`] starts programs; [`signal`]
 //! hears signals; [`sendfile`] and [`splice`] move bytes past us;
-//! [`resolve`] looks names up; [`mod@file`] reads a small file; [`thread`] starts a thread; [`fault`] makes any
+//! [`resolve`] looks names up; [`mod@file`] reads a small file; [`thread`] starts a thread; [`mod@fork`] notices forks; [`fault`] makes any
 //! of it fail on demand.
 
 pub mod backend;
@@ -17,6 +17,7 @@ pub mod event;
 pub mod fault;
 pub mod fd;
 pub mod file;
+pub mod fork;
 mod kqueue;
 pub mod notify;
 pub mod pipe;

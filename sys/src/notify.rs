@@ -29,12 +29,23 @@ pub(crate) mod user_event;
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering::Relaxed;
+
+use crate::fork;
 
 /// Makes the current or the next `wait` of its selector return (clause B10).
 ///
 /// It coalesces, never blocks, allocates nothing and takes no lock, so a signal handler may call it.
 #[derive(Clone, Debug)]
-pub struct Notifier(Arc<Mechanism>);
+pub struct Notifier(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    mechanism: Mechanism,
+    /// In which the mechanism was opened. In the child of a fork it would ring the parent's.
+    generation: AtomicU32,
+}
 
 #[derive(Debug)]
 pub(crate) enum Mechanism {
@@ -55,19 +66,44 @@ pub(crate) enum Mechanism {
 
 impl Notifier {
     pub(crate) fn new(mechanism: Mechanism) -> Notifier {
-        Notifier(Arc::new(mechanism))
+        Notifier(Arc::new(Shared {
+            mechanism,
+            generation: AtomicU32::new(fork::generation()),
+        }))
+    }
+
+    /// In the child of a fork: opens the mechanism anew, for all clones.
+    pub(crate) fn after_fork(&self) -> io::Result<()> {
+        match self.mechanism() {
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            Mechanism::EventFd(eventfd) => eventfd.after_fork()?,
+            Mechanism::Pipe(pipe) => pipe.after_fork()?,
+            #[cfg(any(
+                target_vendor = "apple",
+                target_os = "freebsd",
+                target_os = "netbsd",
+                target_os = "openbsd",
+                target_os = "dragonfly"
+            ))]
+            Mechanism::UserEvent(user_event) => user_event.after_fork()?,
+        }
+        self.0.generation.store(fork::generation(), Relaxed);
+        Ok(())
     }
 
     pub(crate) fn mechanism(&self) -> &Mechanism {
-        &self.0
+        &self.0.mechanism
     }
 
     /// Wakes the selector. A full counter or pipe is success: a wake is already under way.
     ///
     /// # Errors
     /// Only what can't happen to a live object, such as EBADF after somebody closed our descriptor
-    /// by its number.
+    /// by its number; and, in the child of a fork, that the selector is the parent's.
     pub fn notify(&self) -> io::Result<()> {
+        if fork::is_inherited(self.0.generation.load(Relaxed)) {
+            return Err(fork::inherited());
+        }
         // A write that was interrupted, or refused before it was made, did not happen (hz_a21).
         loop {
             match crate::fault::check(crate::fault::Call::Notify, 8)
@@ -80,7 +116,7 @@ impl Notifier {
     }
 
     fn notify_once(&self) -> io::Result<()> {
-        match &*self.0 {
+        match self.mechanism() {
             #[cfg(any(target_os = "linux", target_os = "android"))]
             Mechanism::EventFd(eventfd) => eventfd.notify(),
             Mechanism::Pipe(pipe) => pipe.notify(),

@@ -121,6 +121,15 @@ pub enum BackendKind {
 
 /// What is known of a backend before it is opened.
 impl BackendKind {
+    /// Whether a child inherits it; see [`Backend::IS_INHERITED`].
+    #[must_use]
+    pub const fn is_inherited(self) -> bool {
+        match self {
+            BackendKind::Native => Native::IS_INHERITED,
+            BackendKind::Poll => Poll::IS_INHERITED,
+        }
+    }
+
     /// Its name; see [`Backend::NAME`].
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -241,6 +250,14 @@ impl Selector {
     /// As [`Backend::submit`].
     pub fn submit(&mut self) -> io::Result<()> {
         forward!(self, backend => backend.submit())
+    }
+
+    /// In the child of a fork: opens everything anew; see [`Backend::after_fork`].
+    ///
+    /// # Errors
+    /// As [`Backend::after_fork`].
+    pub fn after_fork(&mut self) -> io::Result<()> {
+        forward!(self, backend => backend.after_fork())
     }
 
     /// The backend's name; see [`Backend::NAME`].

@@ -20,7 +20,7 @@ mod handler;
 mod number;
 
 pub use bell::Bell;
-pub use handler::{Sender, count, die_of, raise, sender, was_replaced};
+pub use handler::{Sender, after_fork, count, die_of, raise, sender, was_replaced};
 pub use number::Signal;
 
 #[cfg(test)]

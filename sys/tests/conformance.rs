@@ -92,6 +92,7 @@ macro_rules! suite {
                 notify::b10_a_notification_beside_an_event_hides_neither,
                 notify::b10_a_notifier_outlives_its_selector,
                 notify::b10_ping_pong_between_threads_loses_no_wake,
+                notify::after_fork_nothing_is_registered_and_the_notifier_rings,
                 notify::the_selector_descriptor_is_readable_while_there_is_a_report,
                 time::b09_an_empty_wait_returns_at_once,
                 time::b09_a_deadline_that_has_passed_does_not_sleep,

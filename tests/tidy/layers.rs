@@ -84,7 +84,7 @@ pub(crate) const SYS: Layers = Layers {
     folder: "sys/src/",
     layers: &[
         &["event", "fault", "clock"],
-        &["fd", "kqueue", "sigpipe"],
+        &["fd", "fork", "kqueue", "sigpipe"],
         &["notify"],
         &["backend"],
         // A kqueue is its own notifier: that file stands beside the selector it triggers.
@@ -105,6 +105,7 @@ pub(crate) const SYS: Layers = Layers {
     ],
     arrows: &[
         ("clock", "fault"),
+        ("kqueue", "fork"),
         ("child", "pipe"),
         ("pipe", "socket"),
         ("sendfile", "socket"),

@@ -138,6 +138,12 @@ impl Queue {
         })
     }
 
+    /// The child of a fork has no queue; this is another.
+    pub(crate) fn after_fork(&self) -> io::Result<()> {
+        *self.kernel() = Kernel::default();
+        Ok(())
+    }
+
     pub(crate) fn kernel(&self) -> RefMut<'_, Kernel> {
         self.kernel.borrow_mut()
     }

@@ -15,6 +15,7 @@
 //! - **RAW-1** A `libc::kevent` is integers and one pointer, so all zeroes is a valid value, and the
 //!   kernel may write any bits into it.
 //! - **RAW-2** `udata` is a number that travels as a pointer; nobody dereferences it.
+//! - **RAW-4** In the process of its generation a [`Number`] names an open queue that nobody else closes.
 //! - **RAW-3** A length that is handed to the kernel is the length of the array beside it.
 #![expect(unsafe_code, reason = "kevent(2) and kqueue(2) through libc")]
 #![allow(
@@ -25,15 +26,18 @@
 
 use std::fmt;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
 use std::ptr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicI32, AtomicU32};
 use std::time::Duration;
 
 use super::event::{
     Change, EV_ADD, EV_CLEAR, EV_DELETE, EV_EOF, EV_ERROR, EV_RECEIPT, Filter, RawChange, Reply,
     Verb,
 };
+use crate::fork;
 
 /// READ, WRITE and EXCEPT of one descriptor: no call changes more.
 const CHANGES_MAX: usize = 3;
@@ -69,25 +73,53 @@ const _: () = {
 
 /// A kqueue, counted: the notifier keeps it open past the selector's end.
 #[derive(Clone, Debug)]
-pub(crate) struct Queue(Arc<OwnedFd>);
+pub(crate) struct Queue(Arc<Number>);
+
+/// The queue's number, in the process that opened it. In the child of a fork it names nothing, or a
+/// stranger's file.
+#[derive(Debug)]
+struct Number {
+    raw: AtomicI32,
+    generation: AtomicU32,
+}
+
+impl Number {
+    fn is_inherited(&self) -> bool {
+        fork::is_inherited(self.generation.load(Relaxed))
+    }
+
+    /// Keeps `fd`, which this process has just opened.
+    fn set(&self, fd: OwnedFd) {
+        self.raw.store(fd.into_raw_fd(), Relaxed);
+        self.generation.store(fork::generation(), Relaxed);
+    }
+}
+
+impl Drop for Number {
+    fn drop(&mut self) {
+        if !self.is_inherited() {
+            // SAFETY: RAW-4; this is the last who has the number.
+            drop(unsafe { OwnedFd::from_raw_fd(self.raw.load(Relaxed)) });
+        }
+    }
+}
 
 impl Queue {
-    /// Opens a queue, close-on-exec. (No system lets a fork's child inherit one.)
+    /// Opens a queue, close-on-exec. (No system lets a fork's child inherit one, unless asked.)
     pub(crate) fn open() -> io::Result<Queue> {
-        // SAFETY: the call takes no pointers.
-        #[cfg(target_os = "netbsd")]
-        let raw = unsafe { libc::kqueue1(libc::O_CLOEXEC) };
-        // SAFETY: the call takes no arguments.
-        #[cfg(not(target_os = "netbsd"))]
-        let raw = unsafe { libc::kqueue() };
-        if raw < 0 {
-            return Err(io::Error::last_os_error());
+        let fd = open()?;
+        Ok(Queue(Arc::new(Number {
+            raw: AtomicI32::new(fd.into_raw_fd()),
+            generation: AtomicU32::new(fork::generation()),
+        })))
+    }
+
+    /// In the child of a fork: opens another, for all clones. What the number names here is left alone.
+    pub(crate) fn after_fork(&self) -> io::Result<()> {
+        if self.0.is_inherited() {
+            self.0.set(open()?);
         }
-        // SAFETY: the kernel has just given us this number, and nobody else knows it.
-        let fd = unsafe { OwnedFd::from_raw_fd(raw) };
-        #[cfg(not(target_os = "netbsd"))]
-        rustix::io::fcntl_setfd(&fd, rustix::io::FdFlags::CLOEXEC)?;
-        Ok(Queue(Arc::new(fd)))
+        Ok(())
     }
 
     /// Makes one change; the call's errno is its error.
@@ -138,6 +170,9 @@ impl Queue {
         room: &mut [libc::kevent],
         timeout: Option<Duration>,
     ) -> io::Result<usize> {
+        if self.0.is_inherited() {
+            return Err(io::Error::from_raw_os_error(libc::EBADF));
+        }
         let timeout = timeout.map(|timeout| libc::timespec {
             tv_sec: timeout.as_secs() as _,
             tv_nsec: timeout.subsec_nanos() as _,
@@ -148,7 +183,7 @@ impl Queue {
         // the end of this function. The descriptor is open, for we own it.
         let count = unsafe {
             libc::kevent(
-                self.0.as_raw_fd(),
+                self.0.raw.load(Relaxed),
                 changes.as_ptr(),
                 changes.len() as _,
                 room.as_mut_ptr(),
@@ -160,9 +195,29 @@ impl Queue {
     }
 }
 
+/// A new queue, close-on-exec.
+fn open() -> io::Result<OwnedFd> {
+    // SAFETY: the call takes no pointers.
+    #[cfg(target_os = "netbsd")]
+    let raw = unsafe { libc::kqueue1(libc::O_CLOEXEC) };
+    // SAFETY: the call takes no arguments.
+    #[cfg(not(target_os = "netbsd"))]
+    let raw = unsafe { libc::kqueue() };
+    if raw < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the kernel has just given us this number, and nobody else knows it.
+    let fd = unsafe { OwnedFd::from_raw_fd(raw) };
+    #[cfg(not(target_os = "netbsd"))]
+    rustix::io::fcntl_setfd(&fd, rustix::io::FdFlags::CLOEXEC)?;
+    Ok(fd)
+}
+
 impl AsFd for Queue {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+        // SAFETY: RAW-4. In the child of a fork, where it may name nothing, nobody asks: see `kevent` below and
+        // the reactor.
+        unsafe { BorrowedFd::borrow_raw(self.0.raw.load(Relaxed)) }
     }
 }
 

@@ -16,6 +16,7 @@ use rustix::event::{EventfdFlags, eventfd};
 use rustix::io::Errno;
 
 use crate::fault::{self, Call};
+use crate::fork;
 
 #[derive(Debug)]
 pub(crate) struct EventFd(OwnedFd);
@@ -27,6 +28,11 @@ impl EventFd {
             0,
             EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK,
         )?))
+    }
+
+    /// In the child of a fork: a counter of its own, under the same number.
+    pub(crate) fn after_fork(&self) -> io::Result<()> {
+        fork::replace(self.as_fd(), EventFd::new()?.0)
     }
 
     /// Adds one; see the header for a full counter. EINTR is retried: the write did not happen.

@@ -10,6 +10,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 
 use crate::fault::{self, Call};
+use crate::fork;
 
 #[derive(Debug)]
 pub(crate) struct Pipe {
@@ -22,6 +23,13 @@ impl Pipe {
         fault::check(Call::Open, 0)?;
         let (reader, writer) = crate::fd::pipe()?;
         Ok(Pipe { reader, writer })
+    }
+
+    /// In the child of a fork: a pipe of its own, under the same numbers.
+    pub(crate) fn after_fork(&self) -> io::Result<()> {
+        let Pipe { reader, writer } = Pipe::new()?;
+        fork::replace(self.reader.as_fd(), reader)?;
+        fork::replace(self.writer.as_fd(), writer)
     }
 
     /// Writes one byte. EINTR is retried: nothing was written.

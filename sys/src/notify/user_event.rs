@@ -9,8 +9,7 @@
 //! run time; where the kernel refuses, the selector takes the pipe.
 //!
 //! *After the end.* The notifier holds the queue open: a late trigger is an event that nobody
-//! collects, in a queue that closes with the last notifier. In the child of a fork the queue does not
-//! exist (EBADF).
+//! collects, in a queue that closes with the last notifier.
 
 use std::io;
 
@@ -30,6 +29,11 @@ impl UserEvent {
         let user_event = UserEvent(queue.clone());
         user_event.apply(Verb::Add)?;
         Ok(user_event)
+    }
+
+    /// In the child of a fork, once the queue is another: registers the event there.
+    pub(crate) fn after_fork(&self) -> io::Result<()> {
+        self.apply(Verb::Add)
     }
 
     /// Fires the event.

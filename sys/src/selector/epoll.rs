@@ -77,7 +77,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use rustix::event::{Timespec, epoll};
 use rustix::io::Errno;
 
-use super::{Sleep, check_add, not_pollable};
+use super::{Sleep, check_add, not_pollable, receiving_fd};
 use crate::backend::{Backend, Deadline, Triggering};
 use crate::event::{Event, Events, Interest, Ready, Token};
 use crate::fault::{self, Call};
@@ -177,14 +177,13 @@ impl Backend for Epoll {
     const NAME: &'static str = "epoll";
     const TRIGGERING: Triggering = Triggering::Edge;
     const FORGETS_ON_CLOSE: bool = true;
+    const IS_INHERITED: bool = true;
 
     fn new() -> io::Result<Epoll> {
         fault::check(Call::Open, 0)?;
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         let eventfd = EventFd::new()?;
-        let data = epoll::EventData::new_u64(Token::NOTIFY.0);
-        let flags = epoll::EventFlags::IN | epoll::EventFlags::ET;
-        epoll::add(&epoll, &eventfd, data, flags)?;
+        watch_notifier(&epoll, eventfd.as_fd())?;
         let notifier = Notifier::new(Mechanism::EventFd(eventfd));
         Ok(Epoll {
             epoll,
@@ -267,6 +266,26 @@ impl Backend for Epoll {
     fn submit(&mut self) -> io::Result<()> {
         Ok(())
     }
+
+    /// By 10 the inherited instance is the parent's; closing its number here leaves it that.
+    fn after_fork(&mut self) -> io::Result<()> {
+        fault::check(Call::Open, 0)?;
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        self.notifier.after_fork()?;
+        if let Some(eventfd) = receiving_fd(&self.notifier) {
+            watch_notifier(&epoll, eventfd)?;
+        }
+        self.epoll = epoll;
+        self.memo.clear();
+        Ok(())
+    }
+}
+
+/// Edge-triggered, so that nobody need read it.
+fn watch_notifier(epoll: &OwnedFd, eventfd: BorrowedFd<'_>) -> io::Result<()> {
+    let data = epoll::EventData::new_u64(Token::NOTIFY.0);
+    let flags = epoll::EventFlags::IN | epoll::EventFlags::ET;
+    Ok(epoll::add(epoll, eventfd, data, flags)?)
 }
 
 /// The error of a MOD or a DEL. Of a file that could never be registered the kernel says EPERM

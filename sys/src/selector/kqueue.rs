@@ -57,7 +57,8 @@
 //! direction is known. `wait`: one `kevent`. The table is indexed by the descriptor's number, 16 bytes an
 //! entry. On 32-bit systems `udata` holds half the token; the table has the whole.
 //!
-//! After a fork the child has no queue: every call gives EBADF there.
+//! After a fork the child has no queue, and its number may be somebody else's: no call is made with it there
+//! until `after_fork` has opened another.
 
 #[cfg(test)]
 mod tests;
@@ -109,6 +110,7 @@ impl Backend for Kqueue {
     const NAME: &'static str = "kqueue";
     const TRIGGERING: Triggering = Triggering::Edge;
     const FORGETS_ON_CLOSE: bool = false;
+    const IS_INHERITED: bool = false;
 
     fn new() -> io::Result<Kqueue> {
         fault::check(Call::Open, 0)?;
@@ -223,6 +225,16 @@ impl Backend for Kqueue {
         } else {
             self.notifier.notify()
         }
+    }
+
+    fn after_fork(&mut self) -> io::Result<()> {
+        fault::check(Call::Open, 0)?;
+        // The notifier, if it is an event, is one of this very queue.
+        self.queue.after_fork()?;
+        self.notifier.after_fork()?;
+        self.table = Table(Vec::new());
+        self.owed.clear();
+        self.watch_notifier()
     }
 }
 

@@ -208,6 +208,7 @@ impl Backend for Poll {
     const NAME: &'static str = "poll";
     const TRIGGERING: Triggering = Triggering::Level;
     const FORGETS_ON_CLOSE: bool = false;
+    const IS_INHERITED: bool = true;
 
     fn new() -> io::Result<Poll> {
         let notifier = Notifier::new(mechanism()?);
@@ -314,6 +315,16 @@ impl Backend for Poll {
 
     /// Nothing: the kernel remembers no changes.
     fn submit(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// The table is this process's own; the notifier is shared with the parent, and keeps its number.
+    fn after_fork(&mut self) -> io::Result<()> {
+        self.notifier.after_fork()?;
+        self.fds.truncate(1);
+        self.slots.truncate(1);
+        self.armed = 1;
+        self.index.clear();
         Ok(())
     }
 }

@@ -352,6 +352,7 @@ impl Backend for Scripted {
     const NAME: &'static str = "scripted";
     const TRIGGERING: Triggering = Triggering::Edge;
     const FORGETS_ON_CLOSE: bool = false;
+    const IS_INHERITED: bool = true;
 
     /// A backend with an empty script that nobody holds.
     fn new() -> io::Result<Scripted> {
@@ -472,6 +473,16 @@ impl Backend for Scripted {
             Below::Nothing(_) => Ok(()),
             Below::Selector { selector, .. } => selector.submit(),
         }
+    }
+
+    fn after_fork(&mut self) -> io::Result<()> {
+        match &mut self.below {
+            Below::Nothing(notifier) => notifier.after_fork()?,
+            Below::Selector { selector, .. } => selector.after_fork()?,
+        }
+        self.script.0.borrow_mut().registered.clear();
+        self.pending.clear();
+        Ok(())
     }
 }
 

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize};
 
 use super::{Signal, handler};
 use crate::fault::{self, Call};
-use crate::fd;
+use crate::{fd, fork};
 
 /// So many loops may listen at once.
 const BELLS_MAX: usize = 256;
@@ -65,6 +65,20 @@ pub(super) fn ring_all(number: i32) {
     }
 }
 
+/// In the child of a fork, whose handler rings nobody: every pipe is another one, under the old numbers.
+pub(super) fn replace_all() -> io::Result<()> {
+    for place in &BELLS[..USED.load(Acquire)] {
+        let (reader, writer) = fd::pipe()?;
+        for (number, new) in [(&place.reader, reader), (&place.writer, writer)] {
+            // SAFETY: BELL-1, it is open for ever: a place that was ever used has its pipe.
+            let old = unsafe { BorrowedFd::borrow_raw(number.load(Acquire)) };
+            fork::replace(old, new)?;
+        }
+        place.is_rung.store(false, Release);
+    }
+    Ok(())
+}
+
 /// A loop's bell: readable when one of its signals came. It does not block.
 #[derive(Debug)]
 pub struct Bell {
@@ -79,6 +93,7 @@ impl Bell {
     /// EMFILE, ENFILE; `ResourceBusy` if too many loops listen at once.
     pub fn new() -> io::Result<Bell> {
         fault::check(Call::Signal, 0)?;
+        handler::after_fork()?;
         for (index, place) in BELLS.iter().enumerate() {
             if place.is_taken.swap(true, AcqRel) {
                 continue;

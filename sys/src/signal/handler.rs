@@ -178,9 +178,25 @@ fn slot_of(signal: Signal) -> Option<&'static Slot> {
     SIGNALS.get(usize::try_from(signal.number()).ok()?)
 }
 
+/// In the child of a fork: its bells become its own, and ring again. Elsewhere it does nothing.
+///
+/// # Errors
+/// EMFILE, ENFILE; it may be tried again.
+pub fn after_fork() -> io::Result<()> {
+    // SAFETY: `getpid` has no preconditions.
+    let own = unsafe { libc::getpid() };
+    let owner = OWNER.load(Relaxed);
+    if owner != 0 && owner != own {
+        bell::replace_all()?;
+        OWNER.store(own, Relaxed);
+    }
+    Ok(())
+}
+
 /// One more who listens; the first brings the handler into force.
 pub(super) fn begin(signal: Signal) -> io::Result<()> {
     signal.check_can_be_caught()?;
+    after_fork()?;
     let mut installed = INSTALLED.lock().unwrap_or_else(PoisonError::into_inner);
     let entry = &mut installed[signal.number() as usize];
     if entry.listeners == 0 {

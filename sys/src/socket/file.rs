@@ -21,6 +21,7 @@ use std::path::{Path, PathBuf};
 use super::{UnixKind, bind_unix, connect_unix, path_addr, unix_socket};
 use crate::fault::{self, Call};
 use crate::fd::Fd;
+use crate::fork;
 
 /// How a socket is bound to a path.
 #[derive(Clone, Copy, Debug, Default)]
@@ -31,18 +32,22 @@ pub struct BindOptions {
     pub replaces_stale: bool,
 }
 
-/// A file that this process made by binding. Its drop removes it, if it is still the same.
+/// A file that this process made by binding. Its drop removes it, if it is still the same; but not in the child of
+/// a fork, whose parent listens there.
 #[derive(Debug)]
 pub struct SocketFile {
     /// From the root, for the working directory may change. `None`: it stays.
     path: Option<PathBuf>,
     identity: (u64, u64),
+    /// The process that made it.
+    generation: u32,
 }
 
 impl SocketFile {
     fn of(path: &Path) -> io::Result<SocketFile> {
         Ok(SocketFile {
             identity: identity(&lstat(path)?),
+            generation: fork::generation(),
             path: Some(std::path::absolute(path)?),
         })
     }
@@ -55,6 +60,9 @@ impl SocketFile {
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
+        if fork::is_inherited(self.generation) {
+            return;
+        }
         if let Some(path) = self.path.take() {
             // Nobody is there to be told; and who removed it himself has done nothing wrong.
             let _ = remove_if(&path, self.identity);

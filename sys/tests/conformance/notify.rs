@@ -159,3 +159,22 @@ fn is_readable<B: Backend>(rig: &mut Rig<B>) -> bool {
     .unwrap()
         == 1
 }
+
+/// What a child does with the selector that it inherited. Here the process is the same one, so that only the promise
+/// to the child shows: nothing is registered, and all else is as with a new one.
+pub(crate) fn after_fork_nothing_is_registered_and_the_notifier_rings<B: Backend>() {
+    let mut rig = Rig::<B>::new();
+    let (left, mut right) = pair();
+    rig.add(&left, 1, READ);
+    let notifier = rig.backend.notifier();
+    notifier.notify().unwrap();
+    rig.backend.after_fork().unwrap();
+    right.write_all(&[1]).unwrap();
+    assert_eq!(rig.glance(1), Ready::empty());
+    notifier.notify().unwrap();
+    assert!(rig.wait(Deadline::Never).is_empty());
+    rig.add(&left, 2, READ);
+    rig.wait_for(2, Ready::READABLE);
+    rig.remove(&left, 2);
+    rig.assert_sleeps();
+}

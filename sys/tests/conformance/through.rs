@@ -16,6 +16,7 @@ macro_rules! through {
             const NAME: &'static str = <$backend>::NAME;
             const TRIGGERING: Triggering = <$backend>::TRIGGERING;
             const FORGETS_ON_CLOSE: bool = <$backend>::FORGETS_ON_CLOSE;
+            const IS_INHERITED: bool = <$backend>::IS_INHERITED;
 
             fn new() -> io::Result<Self> {
                 let selector = Selector::new($kind)?;
@@ -54,6 +55,10 @@ macro_rules! through {
 
             fn submit(&mut self) -> io::Result<()> {
                 self.0.submit()
+            }
+
+            fn after_fork(&mut self) -> io::Result<()> {
+                self.0.after_fork()
             }
         }
     };

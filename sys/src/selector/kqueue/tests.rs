@@ -330,3 +330,21 @@ fn hz_c01_eintr_is_an_empty_return_of_wait_and_is_made_up_for_by_add() {
     assert_eq!(wait(&mut kqueue), []);
     assert_eq!(wait(&mut kqueue).len(), 1);
 }
+
+#[test]
+fn after_fork_the_queue_is_another_and_its_notifier_is_watched_there() {
+    let (socket, number) = socket();
+    let mut kqueue = Kqueue::new().unwrap();
+    kqueue.add(socket.as_fd(), TOKEN, BOTH).unwrap();
+    kqueue.owed.push(Event {
+        token: TOKEN,
+        ready: Ready::READABLE,
+    });
+    kqueue.after_fork().unwrap();
+    assert_eq!(wait(&mut kqueue), []);
+    let entries = kqueue.queue.kernel().entries.len();
+    assert_eq!(entries, 1, "the notifier's pipe, and nothing else");
+    kqueue.queue.kernel().set(number, condition(Filter::Read));
+    kqueue.add(socket.as_fd(), TOKEN, BOTH).unwrap();
+    assert_eq!(wait(&mut kqueue).len(), 1);
+}
