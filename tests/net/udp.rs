@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
+use mainspring::net::option::SocketOption;
 use mainspring::net::udp::{Ancillary, ErrorOrigin, ReceiveBatch, SendBatch, Truncated};
 use mainspring::net::{UdpSocket, option};
 use mainspring::sim::fault::{Call, Fault, Plan, count_of};
@@ -18,6 +19,7 @@ on_both! {
     hz_d11_an_empty_datagram_is_a_datagram,
     hz_d11_a_refusal_is_told_once_and_the_socket_works_on,
     hz_d11_a_datagram_too_long_says_so,
+    hz_d10_a_length_over_two_gigabytes_is_no_datagram_and_room_for_one,
     hz_d09_an_empty_buffer_takes_a_datagram_and_says_that_it_was_cut,
     hz_d15_addresses_of_messages_are_those_of_the_kernel,
     a_waiting_receive_is_woken_and_the_budget_yields,
@@ -32,7 +34,9 @@ on_both! {
     what_comes_beside_a_datagram_v4,
     what_comes_beside_a_datagram_v6,
     segments_go_with_one_call_and_come_whole,
+    what_has_no_room_beside_a_datagram_is_told_and_leaks_nothing,
     the_error_queue_tells_whose_datagram_failed,
+    the_error_queue_tells_whose_datagram_failed_v6,
     groups_are_joined_and_left,
     a_dropped_wait_leaks_no_descriptor,
 }
@@ -65,9 +69,9 @@ fn pair_v6() -> Option<(UdpSocket, UdpSocket)> {
     Some((one, other))
 }
 
-/// The port of a socket that is gone.
-fn nobody() -> SocketAddr {
-    UdpSocket::bind(loopback()).unwrap().local_addr().unwrap()
+/// The port of a socket that is gone, of the same host as `addr`.
+fn nobody(addr: SocketAddr) -> SocketAddr {
+    UdpSocket::bind(addr).unwrap().local_addr().unwrap()
 }
 
 fn p49_hz_d11_a_cut_datagram_is_an_error_or_told_never_silent(on: On) {
@@ -128,7 +132,7 @@ fn hz_d11_an_empty_datagram_is_a_datagram(on: On) {
 fn hz_d11_a_refusal_is_told_once_and_the_socket_works_on(on: On) {
     on.run(async {
         let socket = UdpSocket::bind(loopback()).unwrap();
-        let gone = nobody();
+        let gone = nobody(loopback());
         socket.connect(gone).unwrap();
         for _ in 0..3 {
             socket.send(b"anybody?").await.unwrap();
@@ -160,6 +164,37 @@ fn hz_d11_a_datagram_too_long_says_so(on: On) {
         }
         near.send(b"short").await.unwrap();
         assert_eq!(far.recv(&mut [0; 8]).await.unwrap(), 5);
+    });
+}
+
+/// Zeroed pages that nobody writes to, so they cost no memory.
+fn hz_d10_a_length_over_two_gigabytes_is_no_datagram_and_room_for_one(on: On) {
+    on.run(async {
+        let (near, far) = pair();
+        let mut huge = vec![0; (1 << 31) + 4096];
+        let to = far.local_addr().unwrap();
+        let one_by_one = [
+            near.send(&huge).await.unwrap_err(),
+            near.send_to(&huge, to).await.unwrap_err(),
+            near.try_send(&huge).unwrap_err(),
+            near.send_msg(&huge, None, Ancillary::default())
+                .await
+                .unwrap_err(),
+        ];
+        for error in one_by_one {
+            assert_eq!(error.raw_os_error(), Some(libc::EMSGSIZE), "{error}");
+        }
+        // As a buffer it is large enough for any.
+        for _ in 0..4 {
+            far.send(b"tick").await.unwrap();
+        }
+        assert_eq!(near.peek(&mut huge).await.unwrap(), 4);
+        assert_eq!(near.recv(&mut huge).await.unwrap(), 4);
+        assert_eq!(near.recv_from(&mut huge).await.unwrap(), (4, to));
+        let received = near.recv_msg(&mut huge).await.unwrap();
+        assert_eq!((received.len, received.is_truncated()), (4, false));
+        assert_eq!(near.try_recv(&mut huge).unwrap(), 4);
+        assert_eq!(&huge[..5], b"tick\0");
     });
 }
 
@@ -580,6 +615,70 @@ fn what_comes_beside_a_datagram_v6(on: On) {
     });
 }
 
+/// Everything that Linux can tell of a datagram is more than there is room for.
+#[cfg(target_os = "linux")]
+fn what_has_no_room_beside_a_datagram_is_told_and_leaks_nothing(on: On) {
+    // What is asked for beside that which has a type: hop limit, original target, all of it in the old form too,
+    // and timestamps of the other kind, taken by the kernel.
+    const STAMPS: i32 =
+        (libc::SOF_TIMESTAMPING_RX_SOFTWARE | libc::SOF_TIMESTAMPING_SOFTWARE) as i32;
+    const OLD_PACKET_INFO: i32 = 2;
+    const OLD_HOP_LIMIT: i32 = 8;
+    const ORIGINAL_TARGET: i32 = 74;
+    let more = [
+        (libc::IPPROTO_IPV6, libc::IPV6_RECVHOPLIMIT, 1),
+        (libc::IPPROTO_IPV6, ORIGINAL_TARGET, 1),
+        (libc::IPPROTO_IPV6, OLD_PACKET_INFO, 1),
+        (libc::IPPROTO_IPV6, OLD_HOP_LIMIT, 1),
+        (libc::SOL_SOCKET, libc::SO_TIMESTAMPING, STAMPS),
+    ];
+    let Some((near, far)) = pair_v6() else { return };
+    on.alone(|| {
+        on.run(async {
+            near.set_option(option::ReceivePacketInfoV6, true).unwrap();
+            near.set_option(option::ReceiveTrafficClass, true).unwrap();
+            let before = open_fds();
+            let mut buf = [0; 16];
+            for is_more in [false, true, false] {
+                near.set_option(option::ReceiveTimestamps, is_more).unwrap();
+                for (level, name, value) in more {
+                    let value = if is_more { value } else { 0 };
+                    near.set_option(option::Int::new(level, name), value)
+                        .unwrap();
+                }
+                far.send(b"alone").await.unwrap();
+                let received = near.recv_msg(&mut buf).await.unwrap();
+                assert_eq!(received.is_ancillary_cut, is_more);
+                // The datagram is whole all the same.
+                assert_eq!((received.len, received.is_truncated()), (5, false));
+                assert_eq!(received.from, Some(far.local_addr().unwrap()));
+                far.send(b"batch").await.unwrap();
+                let mut batch = ReceiveBatch::new(2, 8);
+                assert_eq!(near.recv_many(&mut batch).await.unwrap(), 1);
+                let (batched, bytes) = batch.iter().next().unwrap();
+                assert_eq!((batched.is_ancillary_cut, bytes), (is_more, &b"batch"[..]));
+                // Some came whole, and nothing was made up of what was cut, or left from before.
+                let told = [received.ancillary, batched.ancillary];
+                for ancillary in told {
+                    let info = ancillary.packet_info.map(|info| info.addr);
+                    let is_ours = |addr| addr == Ipv6Addr::LOCALHOST;
+                    assert!(info.is_none_or(is_ours), "{ancillary:?}");
+                    assert!(is_more || info.is_some(), "{ancillary:?}");
+                    let class = ancillary.traffic_class;
+                    assert!(class.is_none_or(|class| class == 0), "{ancillary:?}");
+                    assert!(is_more || ancillary.timestamp.is_none());
+                    assert_eq!(ancillary.segment_len, None);
+                }
+            }
+            assert_eq!(open_fds(), before);
+        });
+    });
+}
+
+/// Elsewhere a socket can't be asked for so much.
+#[cfg(not(target_os = "linux"))]
+fn what_has_no_room_beside_a_datagram_is_told_and_leaks_nothing(_on: On) {}
+
 fn segments_go_with_one_call_and_come_whole(on: On) {
     on.run(async {
         let (near, far) = pair();
@@ -611,9 +710,29 @@ fn segments_go_with_one_call_and_come_whole(on: On) {
 }
 
 fn the_error_queue_tells_whose_datagram_failed(on: On) {
+    let unreachable = (ErrorOrigin::Icmp, 3, 3);
+    error_queue(on, loopback(), option::ReceiveErrorsV4, unreachable);
+}
+
+fn the_error_queue_tells_whose_datagram_failed_v6(on: On) {
+    if pair_v6().is_none() {
+        return;
+    }
+    let addr = SocketAddr::from((Ipv6Addr::LOCALHOST, 0));
+    let unreachable = (ErrorOrigin::Icmp6, 1, 4);
+    error_queue(on, addr, option::ReceiveErrorsV6, unreachable);
+}
+
+/// `unreachable` is what ICMP says of a port at which nobody is.
+fn error_queue(
+    on: On,
+    addr: SocketAddr,
+    errors: impl SocketOption<Value = bool>,
+    unreachable: (ErrorOrigin, u8, u8),
+) {
     on.sim(async {
-        let socket = UdpSocket::bind(loopback()).unwrap();
-        let set = socket.set_option(option::ReceiveErrorsV4, true);
+        let socket = UdpSocket::bind(addr).unwrap();
+        let set = socket.set_option(errors, true);
         if let Err(error) = set {
             assert_eq!(error.kind(), ErrorKind::Unsupported);
             assert_eq!(
@@ -626,7 +745,7 @@ fn the_error_queue_tells_whose_datagram_failed(on: On) {
             socket.try_recv_error().unwrap_err().kind(),
             ErrorKind::WouldBlock
         );
-        let gone = nobody();
+        let gone = nobody(addr);
         let taking = async { socket.recv_error().await.unwrap() };
         let sending = async {
             turns(2).await;
@@ -637,7 +756,7 @@ fn the_error_queue_tells_whose_datagram_failed(on: On) {
         assert_eq!(error.error().kind(), ErrorKind::ConnectionRefused);
         assert_eq!(
             (error.origin, error.icmp_type, error.icmp_code),
-            (ErrorOrigin::Icmp, 3, 3)
+            unreachable
         );
         assert_eq!(error.to, Some(gone));
         assert!(error.offender.unwrap().ip().is_loopback());
