@@ -5,6 +5,9 @@
 #[macro_use]
 mod rig;
 
+#[path = "net/signals.rs"]
+mod signals;
+
 #[path = "names/places.rs"]
 mod places;
 

@@ -2,19 +2,22 @@
 
 use std::io::{ErrorKind, Read as _};
 use std::net::SocketAddr;
+use std::os::fd::RawFd;
 use std::time::Duration;
 
 use mainspring::net::{ConnectError, Connector, IpPreference, TcpStream};
 use mainspring::sim::fault::{Call, Fault, Plan, count_of};
-use mainspring::time::{now, timeout};
+use mainspring::time::{now, sleep, timeout};
 
 use crate::places::{Answer, Closed, Hole, Open, Table};
 use crate::rig::{On, open_fds, turns};
+use crate::signals::borrowed;
 
 on_both! {
     p47_when_the_first_hangs_the_second_begins_after_a_quarter_of_a_second,
     p47_when_the_first_refuses_the_second_begins_at_once,
     p47_an_attempt_that_fails_late_hurries_only_the_one_behind_it,
+    p47_an_earlier_attempt_that_fails_late_takes_nobody_s_time_and_is_told_first,
     p47_when_all_fail_each_error_is_told,
     p47_the_first_to_connect_wins_and_the_others_are_closed,
     p47_the_delay_between_attempts_is_what_it_was_set_to,
@@ -96,6 +99,80 @@ fn p47_an_attempt_that_fails_late_hurries_only_the_one_behind_it(on: On) {
         assert_eq!(stream.unwrap().peer_addr().unwrap(), open.addr);
         assert_took(took, DELAY);
     });
+}
+
+/// The first hangs, so the second begins after the delay, and hangs too; then the first fails. The second keeps its
+/// time: the third begins when that is over, not earlier and not later. When that is refused the next begins at once.
+fn p47_an_earlier_attempt_that_fails_late_takes_nobody_s_time_and_is_told_first(on: On) {
+    if !cfg!(target_os = "linux") {
+        eprintln!("only Linux lets an attempt be ended from outside: nothing was tested");
+        return;
+    }
+    on.alone(|| {
+        let (first, second) = (Hole::new(), Hole::new());
+        let (third, fourth, last) = (Closed::new(), Closed::new(), Open::new());
+        on.sim(async {
+            let far = [first.addr, second.addr, third.addr, fourth.addr];
+            let before = open_fds();
+            let attempts = || {
+                let is_new = |fd: &RawFd| !before.contains(fd);
+                open_fds().into_iter().filter(is_new).collect::<Vec<_>>()
+            };
+            for winner in [None, Some(last.addr)] {
+                let plan = Plan::new().install();
+                let start = now();
+                let far: Vec<SocketAddr> = far.into_iter().chain(winner).collect();
+                let connecting = mainspring::spawn(async move { TcpStream::connect(far).await });
+                turns(2).await;
+                let one = attempts();
+                assert_eq!(one.len(), 1);
+                sleep(DELAY + DELAY / 2).await;
+                assert_eq!(count_of(Call::Connect), 2);
+                end(one[0]);
+                sleep(DELAY / 4).await;
+                assert_eq!(count_of(Call::Connect), 2, "the second has its time");
+                let two = attempts();
+                assert!(two.len() == 1 && two != one, "the first is closed");
+                let begun = start + 2 * DELAY;
+                while count_of(Call::Connect) == 2 {
+                    sleep(LATE).await;
+                }
+                assert!(now() >= begun && now() <= begun + 2 * LATE);
+                let Some(winner) = winner else {
+                    turns(8).await;
+                    assert_eq!(count_of(Call::Connect), 4, "at once");
+                    end(two[0]);
+                    let error = connecting.await.unwrap().unwrap_err();
+                    let told = inside(&error).failures().iter();
+                    let told: Vec<_> = told.map(|(addr, it)| (*addr, it.kind())).collect();
+                    let (reset, refused) =
+                        (ErrorKind::ConnectionReset, ErrorKind::ConnectionRefused);
+                    let in_order = [
+                        (first.addr, reset),
+                        (third.addr, refused),
+                        (fourth.addr, refused),
+                        (second.addr, reset),
+                    ];
+                    assert_eq!(told, in_order);
+                    assert!(attempts().is_empty());
+                    continue;
+                };
+                let stream = connecting.await.unwrap().unwrap();
+                assert_eq!(stream.peer_addr().unwrap(), winner);
+                assert_eq!(attempts().len(), 1, "the winner's");
+                drop((stream, plan));
+                let mut guests = last.guests();
+                assert_eq!(guests.len(), 1);
+                guests[0].set_nonblocking(false).unwrap();
+                assert_eq!(guests[0].read(&mut [0]).unwrap(), 0);
+            }
+        });
+    });
+}
+
+/// Ends an attempt under way, as if its peer had.
+fn end(fd: RawFd) {
+    rustix::net::shutdown(borrowed(fd), rustix::net::Shutdown::Both).unwrap();
 }
 
 fn p47_when_all_fail_each_error_is_told(on: On) {
@@ -304,7 +381,7 @@ fn a_race_that_is_kept_after_its_end_holds_nothing(on: On) {
             assert_eq!(open_fds().len(), before + 1);
             let start = now();
             // Nothing but this is armed.
-            mainspring::time::sleep(Duration::from_secs(60)).await;
+            sleep(Duration::from_secs(60)).await;
             assert_eq!(now() - start, Duration::from_secs(60));
             drop((stream, race));
         });

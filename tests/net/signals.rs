@@ -1,5 +1,6 @@
 //! A storm of signals over the whole process, for tests that must not notice it.
 #![expect(unsafe_code, reason = "sigaction and setitimer have no safe form")]
+#![allow(dead_code, reason = "each suite uses its part")]
 
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
