@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::future::pending;
 use std::io;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 use std::time::Duration;
@@ -73,7 +73,13 @@ pub(crate) struct Open {
 
 impl Open {
     pub(crate) fn new() -> Open {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Open::at("127.0.0.1:0")
+    }
+
+    /// At the first address of `at` that this machine has: `localhost` may be that of one family alone, or of one
+    /// that is switched off.
+    pub(crate) fn at(at: impl ToSocketAddrs) -> Open {
+        let listener = TcpListener::bind(at).unwrap();
         listener.set_nonblocking(true).unwrap();
         let addr = listener.local_addr().unwrap();
         Open { addr, listener }
