@@ -12,7 +12,6 @@ mod name;
 pub mod option;
 mod pooled;
 mod proxy;
-mod received;
 mod send_file;
 mod server;
 mod split;
@@ -20,6 +19,7 @@ mod stream;
 mod tcp;
 #[cfg(all(test, not(mainspring_loom)))]
 mod tests;
+mod truncated;
 pub mod udp;
 mod unix;
 
@@ -34,13 +34,13 @@ pub use mainspring_sys::resolve::{ResolveError, ResolveErrorKind};
 pub use name::{Lookup, LookupAddr, lookup, lookup_addr};
 pub use pooled::ReadPooled;
 pub use proxy::{Proxy, proxy};
-pub use received::Received;
 pub use send_file::{FileSent, SendFile, SentBy};
 pub use server::{
     Drain, DrainEnd, Serve, Server, ServerBuilder, ServerClosed, ServerFailure, ServerHandle,
 };
 pub use split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, StreamSocket, WriteHalf};
 pub use tcp::{ConnectSocket, TcpListener, TcpSocket, TcpStream};
+pub use truncated::Truncated;
 pub use udp::UdpSocket;
 pub use unix::{
     ConnectSeqpacket, ConnectUnix, Credentials, RecvWithFds, SendWithFds, UnixBind, UnixDatagram,

@@ -6,7 +6,7 @@
 //! UDP socket has no halves.
 //!
 //! *Truncation.* A datagram that does not fit is never cut in silence: `recv` and `recv_from` fail with
-//! [`Truncated`], `recv_msg` and `recv_many` tell of it beside the bytes.
+//! [`Truncated`](super::Truncated), `recv_msg` and `recv_many` tell of it beside the bytes.
 //!
 //! *A UDP socket has no end*: 0 is the length of an empty datagram. And one bad answer is not its end either:
 //! when a peer is not there, a connected socket says ECONNREFUSED once, and works on.
@@ -30,7 +30,6 @@ use crate::io::endpoint::transfer::{Reading, Wait, Writing};
 use crate::io::endpoint::{Endpoint, Family};
 use crate::reactor::Direction;
 
-pub use call::Truncated;
 pub use future::{
     DatagramReady, Peek, PeekFrom, Recv, RecvError, RecvFrom, RecvMany, RecvMsg, Send, SendMany,
     SendMsg, SendTo,
@@ -165,7 +164,7 @@ impl UdpSocket {
     /// Safe: a datagram is taken only in the poll that returns it.
     ///
     /// # Errors
-    /// [`Truncated`], if it did not fit. What the kernel says: what became of an earlier datagram of a
+    /// [`Truncated`](super::Truncated), if it did not fit. What the kernel says: what became of an earlier datagram of a
     /// connected socket, once (ECONNREFUSED, EHOSTUNREACH). The socket works on after each. `NotConnected`
     /// if the loop is gone.
     #[track_caller]

@@ -6,8 +6,8 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use mainspring::net::option::SocketOption;
-use mainspring::net::udp::{Ancillary, ErrorOrigin, ReceiveBatch, SendBatch, Truncated};
-use mainspring::net::{UdpSocket, option};
+use mainspring::net::udp::{Ancillary, ErrorOrigin, ReceiveBatch, SendBatch};
+use mainspring::net::{Truncated, UdpSocket, option};
 use mainspring::sim::fault::{Call, Fault, Plan, count_of};
 use mainspring::time::timeout;
 
@@ -88,7 +88,7 @@ fn p49_hz_d11_a_cut_datagram_is_an_error_or_told_never_silent(on: On) {
         );
         let error = near.recv(&mut buf).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidData);
-        let truncated = *Truncated::of(&error).unwrap();
+        let truncated = Truncated::of(&error).unwrap();
         assert_eq!((truncated.len, truncated.from), (5, None));
         assert_eq!(
             truncated.whole_len,
@@ -565,7 +565,7 @@ async fn beside(near: &UdpSocket, far: &UdpSocket) -> Ancillary {
     far.send_msg(b"beside", None, ancillary).await.unwrap();
     let mut buf = [0; 16];
     let received = near.recv_msg(&mut buf).await.unwrap();
-    assert_eq!((received.len, received.is_ancillary_cut), (6, false));
+    assert_eq!((received.len, received.is_ancillary_truncated), (6, false));
     // Batches have room for it too.
     let mut outgoing = SendBatch::new(1, 8);
     outgoing.push_with(b"beside", None, &ancillary).unwrap();
@@ -648,7 +648,7 @@ fn what_has_no_room_beside_a_datagram_is_told_and_leaks_nothing(on: On) {
                 }
                 far.send(b"alone").await.unwrap();
                 let received = near.recv_msg(&mut buf).await.unwrap();
-                assert_eq!(received.is_ancillary_cut, is_more);
+                assert_eq!(received.is_ancillary_truncated, is_more);
                 // The datagram is whole all the same.
                 assert_eq!((received.len, received.is_truncated()), (5, false));
                 assert_eq!(received.from, Some(far.local_addr().unwrap()));
@@ -656,7 +656,10 @@ fn what_has_no_room_beside_a_datagram_is_told_and_leaks_nothing(on: On) {
                 let mut batch = ReceiveBatch::new(2, 8);
                 assert_eq!(near.recv_many(&mut batch).await.unwrap(), 1);
                 let (batched, bytes) = batch.iter().next().unwrap();
-                assert_eq!((batched.is_ancillary_cut, bytes), (is_more, &b"batch"[..]));
+                assert_eq!(
+                    (batched.is_ancillary_truncated, bytes),
+                    (is_more, &b"batch"[..])
+                );
                 // Some came whole, and nothing was made up of what was cut, or left from before.
                 let told = [received.ancillary, batched.ancillary];
                 for ancillary in told {

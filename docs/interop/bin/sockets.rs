@@ -40,10 +40,10 @@ async fn greet(mut stream: TcpStream) -> io::Result<u64> {
 async fn mirror(socket: UnixDatagram) -> io::Result<()> {
     let mut buf = vec![0; 64 * 1024];
     loop {
-        let (came, from) = socket.recv_from(&mut buf).await?;
-        println!("datagrams: {} bytes", came.len);
+        let (len, from) = socket.recv_from(&mut buf).await?;
+        println!("datagrams: {len} bytes");
         // A sender without a name cannot be answered, and one that is gone need not.
-        let _ = socket.send_to_addr(&buf[..came.len], &from).await;
+        let _ = socket.send_to_addr(&buf[..len], &from).await;
     }
 }
 

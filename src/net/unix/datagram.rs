@@ -18,7 +18,6 @@ use super::rights::{
 };
 use crate::io::endpoint::transfer::StreamReady;
 use crate::io::endpoint::{Endpoint, Family};
-use crate::net::received::Received;
 use crate::reactor::Direction;
 
 /// A Unix socket of datagrams. None is lost, and they come in the order in which they were sent; who sends
@@ -36,9 +35,9 @@ use crate::reactor::Direction;
 ///     let client = UnixDatagram::bind(&there)?;
 ///     client.send_to(b"ping", &here).await?;
 ///     let mut buf = [0; 16];
-///     let (received, from) = server.recv_from(&mut buf).await?;
-///     server.send_to_addr(&buf[..received.len], &from).await?;
-///     assert_eq!(client.recv(&mut buf).await?.len, 4);
+///     let (len, from) = server.recv_from(&mut buf).await?;
+///     server.send_to_addr(&buf[..len], &from).await?;
+///     assert_eq!(client.recv(&mut buf).await?, 4);
 ///     std::io::Result::Ok(())
 /// })
 /// .unwrap()
@@ -175,7 +174,7 @@ impl UnixDatagram {
     /// Safe: nothing is taken.
     ///
     /// # Errors
-    /// As for [`UnixDatagram::recv`].
+    /// As for [`UnixDatagram::peek`].
     #[track_caller]
     pub fn peek_from<'a>(&'a self, buf: &'a mut [u8]) -> UnixRecvFrom<'a> {
         let recv = UnixRecv::new(&self.socket, buf, true, Location::caller());
@@ -186,7 +185,7 @@ impl UnixDatagram {
     ///
     /// # Errors
     /// `WouldBlock` if nothing is there; as for [`UnixDatagram::recv`] otherwise.
-    pub fn try_recv_from(&self, buf: &mut [u8]) -> io::Result<(Received, SocketAddr)> {
+    pub fn try_recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         self.socket
             .try_with(Direction::Read, |fd| recv_from_now(fd, buf, false))
     }

@@ -21,7 +21,7 @@ use mainspring_sys::{Fd, socket};
 
 use crate::io::endpoint::Endpoint;
 use crate::io::endpoint::transfer::{Reading, Wait, Writing};
-use crate::net::received::Received;
+use crate::net::truncated::Truncated;
 use crate::pin::{pinned, pinned_beside, pinned_mut, pinned_mut_beside};
 use crate::time::Sleep;
 
@@ -181,9 +181,9 @@ impl<'a> UnixRecv<'a> {
 }
 
 impl Future for UnixRecv<'_> {
-    type Output = io::Result<Received>;
+    type Output = io::Result<usize>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<Received>> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let is_peek = self.is_peek;
         let (wait, buf) = pinned_beside!(self, wait, buf);
         wait.poll_with(cx, |fd| recv_now(fd, buf, is_peek))
@@ -219,7 +219,7 @@ impl<'a> UnixRecvFrom<'a> {
 }
 
 impl Future for UnixRecvFrom<'_> {
-    type Output = io::Result<(Received, SocketAddr)>;
+    type Output = io::Result<(usize, SocketAddr)>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let recv = pinned_mut!(self, recv);
@@ -237,24 +237,24 @@ impl fmt::Debug for UnixRecvFrom<'_> {
     }
 }
 
-pub(super) fn recv_now(fd: &Fd, buf: &mut [u8], is_peek: bool) -> io::Result<Received> {
-    socket::recv_message(fd, buf, is_peek).map(received)
+pub(super) fn recv_now(fd: &Fd, buf: &mut [u8], is_peek: bool) -> io::Result<usize> {
+    let taken = socket::recv_message(fd, buf, is_peek)?;
+    if taken.is_truncated() && !is_peek {
+        return Err(Truncated::error(taken, None, None));
+    }
+    Ok(taken.len)
 }
 
 pub(super) fn recv_from_now(
     fd: &Fd,
     buf: &mut [u8],
     is_peek: bool,
-) -> io::Result<(Received, SocketAddr)> {
-    let (message, from) = socket::recv_message_from(fd, buf, is_peek)?;
-    Ok((received(message), from))
-}
-
-fn received(message: socket::Message) -> Received {
-    Received {
-        len: message.len,
-        is_truncated: message.is_truncated,
+) -> io::Result<(usize, SocketAddr)> {
+    let (taken, from) = socket::recv_message_from(fd, buf, is_peek)?;
+    if taken.is_truncated() && !is_peek {
+        return Err(Truncated::error(taken, None, Some(from)));
     }
+    Ok((taken.len, from))
 }
 
 /// The methods and traits of a socket of messages with a peer: `$socket` has a field `socket`.
@@ -274,23 +274,24 @@ macro_rules! message_socket {
                 UnixSend::new(&self.socket, bytes, $is_record, Location::caller())
             }
 
-            /// Receives one message. What is longer than `buf` is cut, and [`Received`] says so. A length of 0 is
-            /// an empty datagram; or, if these are records, the end.
+            /// Receives one message; the answer is its length. A length of 0 is an empty datagram; or, if these are
+            /// records, the end.
             ///
             /// # Cancel safety
             /// Safe: a message is taken only in the poll that returns it.
             ///
             /// # Errors
-            /// What the kernel says, `ConnectionReset` among it; the socket can be used afterwards.
+            /// [`Truncated`](crate::net::Truncated), if it did not fit. What the kernel says, `ConnectionReset` among
+            /// it. The socket can be used after each.
             ///
             /// ```
             /// # mainspring::run(async {
             /// use mainspring::net::UnixDatagram;
             /// let (near, far) = UnixDatagram::pair()?;
             /// far.send(b"tick-tock").await?;
-            /// let mut buf = [0; 4];
-            /// let received = near.recv(&mut buf).await?;
-            /// assert_eq!((received.len, received.is_truncated, &buf), (4, true, b"tick"));
+            /// let mut buf = [0; 16];
+            /// let len = near.recv(&mut buf).await?;
+            /// assert_eq!(&buf[..len], b"tick-tock");
             /// # std::io::Result::Ok(())
             /// # }).unwrap().unwrap();
             /// ```
@@ -299,13 +300,14 @@ macro_rules! message_socket {
                 UnixRecv::new(&self.socket, buf, false, Location::caller())
             }
 
-            /// As `recv`, but the message stays where it is.
+            /// As `recv`, but the message stays where it is; what does not fit is left out, and nothing is lost by
+            /// that.
             ///
             /// # Cancel safety
             /// Safe: nothing is taken.
             ///
             /// # Errors
-            /// As for `recv`.
+            /// As for `recv`, but never `Truncated`.
             #[track_caller]
             pub fn peek<'a>(&'a self, buf: &'a mut [u8]) -> UnixRecv<'a> {
                 UnixRecv::new(&self.socket, buf, true, Location::caller())
@@ -325,7 +327,7 @@ macro_rules! message_socket {
             ///
             /// # Errors
             /// `WouldBlock` if nothing is there; as for `recv` otherwise.
-            pub fn try_recv(&self, buf: &mut [u8]) -> io::Result<Received> {
+            pub fn try_recv(&self, buf: &mut [u8]) -> io::Result<usize> {
                 self.socket
                     .try_with(Direction::Read, |fd| recv_now(fd, buf, false))
             }
@@ -366,13 +368,14 @@ macro_rules! message_socket {
             }
 
             /// Receives one message with the descriptors that came along, at most `room` of them. They are
-            /// close-on-exec, and yours; those beyond are closed, and the answer says so.
+            /// close-on-exec, and yours; those beyond are closed. The answer says so, and if
+            /// the message itself did not fit.
             ///
             /// # Cancel safety
             /// Safe: a message is taken only in the poll that returns it.
             ///
             /// # Errors
-            /// As for `recv`.
+            /// As for `recv`, but never `Truncated`.
             ///
             /// ```
             /// # mainspring::run(async {

@@ -48,10 +48,10 @@ pub struct WithFds {
 }
 
 pub(super) fn recv_with_fds_now(fd: &Fd, buf: &mut [u8], room: usize) -> io::Result<WithFds> {
-    let (message, companions) = socket::recv_with_fds(fd, buf, room)?;
+    let (taken, companions) = socket::recv_with_fds(fd, buf, room)?;
     Ok(WithFds {
-        len: message.len,
-        is_truncated: message.is_truncated,
+        len: taken.len,
+        is_truncated: taken.is_truncated(),
         fds: companions.fds,
         are_fds_truncated: companions.are_fds_truncated,
         credentials: companions.credentials,

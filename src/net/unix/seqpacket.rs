@@ -19,7 +19,6 @@ use super::rights::{
 };
 use crate::io::endpoint::transfer::StreamReady;
 use crate::io::endpoint::{Endpoint, Family};
-use crate::net::received::Received;
 use crate::reactor::Direction;
 
 /// A connected Unix socket of records (SOCK_SEQPACKET): each send is one receive, in order, and the end is
@@ -38,9 +37,9 @@ use crate::reactor::Direction;
 ///     far.send(b"tock").await?;
 ///     drop(far);
 ///     let mut buf = [0; 64];
-///     assert_eq!(near.recv(&mut buf).await?.len, 4);
-///     assert_eq!(near.recv(&mut buf).await?.len, 4);
-///     assert_eq!(near.recv(&mut buf).await?.len, 0);
+///     assert_eq!(near.recv(&mut buf).await?, 4);
+///     assert_eq!(near.recv(&mut buf).await?, 4);
+///     assert_eq!(near.recv(&mut buf).await?, 0);
 ///     std::io::Result::Ok(())
 /// })
 /// .unwrap()

@@ -45,18 +45,10 @@ use super::credentials::Credentials;
 use super::retry;
 use super::rights::FDS_MAX;
 use super::transfer::LEN_MAX;
+use super::udp::{Taken, WHOLE_LEN_FLAG};
 use super::unix::Name;
 use crate::fault::Call;
 use crate::fd::Fd;
-
-/// What came into a buffer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Message {
-    /// How many bytes are in the buffer.
-    pub len: usize,
-    /// The message was longer than the buffer, and its rest is gone.
-    pub is_truncated: bool,
-}
 
 /// What came beside the bytes.
 #[derive(Debug, Default)]
@@ -73,7 +65,7 @@ pub struct Companions {
 ///
 /// # Errors
 /// `WouldBlock` when nothing is there; `ConnectionReset`.
-pub fn recv_message(fd: &Fd, buf: &mut [u8], peek: bool) -> io::Result<Message> {
+pub fn recv_message(fd: &Fd, buf: &mut [u8], peek: bool) -> io::Result<Taken> {
     retry(Call::RecvMsg, buf.len().min(LEN_MAX), |most| {
         recvmsg(fd, &mut buf[..most], flags(peek), None, None)
     })
@@ -83,7 +75,7 @@ pub fn recv_message(fd: &Fd, buf: &mut [u8], peek: bool) -> io::Result<Message> 
 ///
 /// # Errors
 /// As [`recv_message`].
-pub fn recv_message_from(fd: &Fd, buf: &mut [u8], peek: bool) -> io::Result<(Message, SocketAddr)> {
+pub fn recv_message_from(fd: &Fd, buf: &mut [u8], peek: bool) -> io::Result<(Taken, SocketAddr)> {
     let mut name = Name::new();
     let message = retry(Call::RecvMsg, buf.len().min(LEN_MAX), |most| {
         recvmsg(fd, &mut buf[..most], flags(peek), Some(&mut name), None)
@@ -92,22 +84,23 @@ pub fn recv_message_from(fd: &Fd, buf: &mut [u8], peek: bool) -> io::Result<(Mes
 }
 
 /// Receives bytes with at most `room` descriptors, on any Unix socket. On a stream it stops behind the bytes
-/// that they were sent with; `is_truncated` means nothing there.
+/// that they were sent with; nothing is ever truncated there.
 ///
 /// # Errors
 /// As [`recv_message`].
-pub fn recv_with_fds(fd: &Fd, buf: &mut [u8], room: usize) -> io::Result<(Message, Companions)> {
+pub fn recv_with_fds(fd: &Fd, buf: &mut [u8], room: usize) -> io::Result<(Taken, Companions)> {
     let room = room.min(FDS_MAX);
     retry(Call::RecvMsg, buf.len().min(LEN_MAX), |most| {
         let mut companions = Companions::default();
         let with = Some((room, &mut companions));
-        let message = recvmsg(fd, &mut buf[..most], flags(false), None, with)?;
+        let message = recvmsg(fd, &mut buf[..most], 0, None, with)?;
         Ok((message, companions))
     })
 }
 
+/// On Linux the kernel is asked for the whole length, too.
 fn flags(peek: bool) -> libc::c_int {
-    if peek { libc::MSG_PEEK } else { 0 }
+    WHOLE_LEN_FLAG | if peek { libc::MSG_PEEK } else { 0 }
 }
 
 fn recvmsg(
@@ -116,10 +109,11 @@ fn recvmsg(
     flags: libc::c_int,
     mut name: Option<&mut Name>,
     companions: Option<(usize, &mut Companions)>,
-) -> rustix::io::Result<Message> {
+) -> rustix::io::Result<Taken> {
+    let room = buf.len();
     let mut slice = libc::iovec {
         iov_base: buf.as_mut_ptr().cast(),
-        iov_len: buf.len(),
+        iov_len: room,
     };
     // SAFETY: a struct of integers and pointers, to which nothing is a value.
     let mut header: libc::msghdr = unsafe { std::mem::zeroed() };
@@ -149,10 +143,8 @@ fn recvmsg(
     if let Some(name) = name {
         name.len = header.msg_namelen as usize;
     }
-    Ok(Message {
-        len: len.unsigned_abs(),
-        is_truncated: header.msg_flags & libc::MSG_TRUNC != 0,
-    })
+    let is_truncated = header.msg_flags & libc::MSG_TRUNC != 0;
+    Ok(Taken::of(len.unsigned_abs(), room, is_truncated))
 }
 
 /// Takes what the control messages hold; descriptors beyond `room` are closed.

@@ -24,7 +24,7 @@ use rustix::io::Errno;
 use super::control::{Ancillary, Space, decode};
 use super::retry;
 use super::transfer::{LEN_MAX, SEND_FLAGS};
-use super::udp::Taken;
+use super::udp::{Taken, WHOLE_LEN_FLAG};
 use crate::fault::Call;
 use crate::fd::Fd;
 
@@ -44,7 +44,7 @@ pub struct Received {
     /// What came with it.
     pub ancillary: Ancillary,
     /// Whether some of that was left out for want of room (MSG_CTRUNC).
-    pub is_ancillary_cut: bool,
+    pub is_ancillary_truncated: bool,
 }
 
 impl Received {
@@ -56,14 +56,13 @@ impl Received {
 
     /// From what the kernel wrote: `done` is what it answered, `room` what there was.
     fn of(header: &libc::msghdr, name: &Name, space: &Space, done: usize, room: usize) -> Received {
-        let is_cut = header.msg_flags & libc::MSG_TRUNC != 0;
-        let len = done.min(room);
+        let taken = Taken::of(done, room, header.msg_flags & libc::MSG_TRUNC != 0);
         Received {
-            len,
-            whole_len: if is_cut { done.max(len + 1) } else { len },
+            len: taken.len,
+            whole_len: taken.whole_len,
             from: name.addr(header.msg_namelen),
             ancillary: decode(space.bytes(header.msg_controllen as _)),
-            is_ancillary_cut: header.msg_flags & libc::MSG_CTRUNC != 0,
+            is_ancillary_truncated: header.msg_flags & libc::MSG_CTRUNC != 0,
         }
     }
 
@@ -77,19 +76,13 @@ impl Received {
     }
 }
 
-/// What each receive asks: on Linux the whole length.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-const RECV_FLAGS: libc::c_int = libc::MSG_TRUNC;
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-const RECV_FLAGS: libc::c_int = 0;
-
 /// Receives one datagram with all that came beside it.
 ///
 /// # Errors
 /// As [`recv_datagram`](super::recv_datagram).
 pub fn recv_packet(fd: &Fd, buf: &mut [u8]) -> io::Result<Received> {
     retry(Call::RecvMsg, buf.len().min(LEN_MAX), |most| {
-        receive(fd, &mut buf[..most], RECV_FLAGS).map(|(received, ..)| received)
+        receive(fd, &mut buf[..most], WHOLE_LEN_FLAG).map(|(received, ..)| received)
     })
 }
 

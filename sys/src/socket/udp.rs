@@ -20,23 +20,38 @@ use super::{ip_address, os, retry};
 use crate::fault::Call;
 use crate::fd::Fd;
 
-/// How much of a datagram a buffer took.
+/// How much of a message a buffer took: of a datagram, or of a record of a Unix socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Taken {
     /// How many bytes are in the buffer.
     pub len: usize,
-    /// How long the datagram was. Where the system tells only that it was longer (all but Linux), one more
+    /// How long the message was. Where the system tells only that it was longer (all but Linux), one more
     /// than fits.
     pub whole_len: usize,
 }
 
 impl Taken {
+    /// From what the kernel answered (`done`), how much room there was, and its flag MSG_TRUNC.
+    pub(super) fn of(done: usize, room: usize, is_truncated: bool) -> Taken {
+        let len = done.min(room);
+        Taken {
+            len,
+            whole_len: if is_truncated { done.max(len + 1) } else { len },
+        }
+    }
+
     /// Whether the buffer was too small.
     #[must_use]
     pub fn is_truncated(self) -> bool {
         self.whole_len > self.len
     }
 }
+
+/// What asks a `recvmsg` for the whole length of a message, on Linux.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(super) const WHOLE_LEN_FLAG: libc::c_int = libc::MSG_TRUNC;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(super) const WHOLE_LEN_FLAG: libc::c_int = 0;
 
 /// Makes a UDP socket of the family that `addr` belongs to. It has no port yet.
 ///

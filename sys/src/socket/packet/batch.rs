@@ -228,7 +228,7 @@ mod os {
     use crate::fault::Call;
     use crate::fd::Fd;
     use crate::socket::control::SPACE_LEN;
-    use crate::socket::packet::{RECV_FLAGS, SEND_FLAGS, header, last_error, slice_of};
+    use crate::socket::packet::{SEND_FLAGS, WHOLE_LEN_FLAG, header, last_error, slice_of};
     use crate::socket::retry;
 
     /// The most datagrams that one call takes; Linux cuts at this number too.
@@ -277,7 +277,7 @@ mod os {
                     fd.as_raw_fd(),
                     headers.as_mut_ptr(),
                     count as _,
-                    RECV_FLAGS as _,
+                    WHOLE_LEN_FLAG as _,
                     std::ptr::null_mut(),
                 )
             };
