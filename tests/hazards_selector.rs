@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use mainspring::io::AsyncFd;
+use mainspring::io::{AsyncFd, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use mainspring::net::{TcpStream, UnixStream};
 use mainspring::sim::fault::{self, Call, Fault, Plan, count_of};
 use mainspring::time::{now, sleep, timeout};
@@ -63,6 +63,8 @@ on_both! {
     hz_c27_the_flags_of_the_standard_streams_stay_as_they_were,
     hz_c28_a_wait_that_fails_ends_block_on_and_nothing_else,
     hz_c05_a_short_read_at_the_urgent_mark_is_not_the_end_of_the_data,
+    hz_c05_a_short_read_of_a_unix_socket_at_the_urgent_mark_is_not_the_end_of_the_data,
+    hz_c05_a_short_read_where_another_writer_begins_is_not_the_end_of_the_data,
     hz_c05_a_short_read_behind_passed_descriptors_is_not_the_end_of_the_data,
     hz_c07_a_fresh_descriptor_is_readable_only_when_the_selector_says_so,
     hz_c22_after_a_refused_registration_the_next_read_tries_first,
@@ -78,27 +80,41 @@ const NEVER: Duration = Duration::from_secs(3600);
 fn hz_c05_a_short_read_at_the_urgent_mark_is_not_the_end_of_the_data(on: On) {
     on.sim(async {
         let (near, far) = tcp_pair().await;
-        let mut buf = [0; 64];
-        // Registered, and nothing there.
-        assert!(
-            timeout(Duration::from_secs(1), near.read(&mut buf))
-                .await
-                .is_err()
-        );
-        far.write_all(b"abc").await.unwrap();
-        rustix::net::send(&far, b"!", rustix::net::SendFlags::OOB).unwrap();
-        far.write_all(b"def").await.unwrap();
-        turns(4).await;
-        let mut all = Vec::new();
-        while all.len() < 6 {
-            let count = timeout(NEVER, near.read(&mut buf))
-                .await
-                .expect("bytes are left")
-                .unwrap();
-            all.extend_from_slice(&buf[..count]);
-        }
-        assert_eq!(all, b"abcdef");
+        read_past_the_mark(near, far).await;
     });
+}
+
+// Linux has urgent data of Unix sockets as well.
+fn hz_c05_a_short_read_of_a_unix_socket_at_the_urgent_mark_is_not_the_end_of_the_data(on: On) {
+    on.sim(async {
+        let (_near, far) = UnixStream::pair().unwrap();
+        if rustix::net::send(&far, b"?", rustix::net::SendFlags::OOB).is_err() {
+            eprintln!("this system has no urgent data here: nothing was tested");
+            return;
+        }
+        let (near, far) = UnixStream::pair().unwrap();
+        read_past_the_mark(near, far).await;
+    });
+}
+
+async fn read_past_the_mark<S: AsyncRead + AsyncWrite + AsFd + Unpin>(mut near: S, mut far: S) {
+    let mut buf = [0; 64];
+    // Registered, and nothing there.
+    let early = timeout(Duration::from_secs(1), near.read(&mut buf)).await;
+    assert!(early.is_err());
+    far.write_all(b"abc").await.unwrap();
+    rustix::net::send(&far, b"!", rustix::net::SendFlags::OOB).unwrap();
+    far.write_all(b"def").await.unwrap();
+    turns(4).await;
+    let mut all = Vec::new();
+    while all.len() < 6 {
+        let count = timeout(NEVER, near.read(&mut buf))
+            .await
+            .expect("bytes are left")
+            .unwrap();
+        all.extend_from_slice(&buf[..count]);
+    }
+    assert_eq!(all, b"abcdef");
 }
 
 // recv on a Unix socket stops behind a message that carried descriptors.
@@ -129,6 +145,37 @@ fn hz_c05_a_short_read_behind_passed_descriptors_is_not_the_end_of_the_data(on: 
             all.extend_from_slice(&buf[..count]);
         }
         assert_eq!(all, b"abcdef");
+    });
+}
+
+// A read stops where another writer's credentials begin, if the socket asks for them.
+fn hz_c05_a_short_read_where_another_writer_begins_is_not_the_end_of_the_data(on: On) {
+    on.sim(async {
+        let (near, far) = UnixStream::pair().unwrap();
+        if near.set_pass_credentials(true).is_err() {
+            return;
+        }
+        let mut buf = [0; 64];
+        let early = timeout(Duration::from_secs(1), near.read(&mut buf)).await;
+        assert!(early.is_err());
+        far.write_all(b"abc").await.unwrap();
+        // No end of ours goes: a hang-up would be told, and the rest with it.
+        let far = far.into_std();
+        let passed = OwnedFd::from(far.try_clone().unwrap());
+        let mut other = Command::new("printf");
+        let mut other = other.arg("def").stdout(passed).spawn().unwrap();
+        assert!(other.wait().unwrap().success());
+        turns(4).await;
+        let mut all = Vec::new();
+        while all.len() < 6 {
+            let count = timeout(NEVER, near.read(&mut buf))
+                .await
+                .expect("bytes are left")
+                .unwrap();
+            all.extend_from_slice(&buf[..count]);
+        }
+        assert_eq!(all, b"abcdef");
+        drop(far);
     });
 }
 

@@ -40,7 +40,7 @@ pub(crate) enum Family {
     /// A stream of bytes: a read takes what is there.
     Tcp,
     /// A queue of messages: a read stops behind one that carries descriptors, or another writer's
-    /// credentials, and before urgent data, whatever comes after it.
+    /// credentials, whatever comes after it. Its reads have a call of their own, which tells.
     Unix,
     /// Datagrams, whole or not at all: how long one is says nothing of the next.
     Datagram,
@@ -55,16 +55,18 @@ impl Family {
 
     #[inline]
     pub(crate) fn read(self, fd: &Fd, buf: &mut [u8]) -> io::Result<Moved> {
-        match self.is_socket() {
-            true => socket::recv(fd, buf),
-            false => pipe::read(fd, buf),
+        match self {
+            Family::Tcp | Family::Datagram => socket::recv(fd, buf),
+            Family::Unix => socket::recv_unix(fd, &mut [IoSliceMut::new(buf)]),
+            Family::Pipe => pipe::read(fd, buf),
         }
     }
 
     pub(crate) fn read_vectored(self, fd: &Fd, bufs: &mut [IoSliceMut<'_>]) -> io::Result<Moved> {
-        match self.is_socket() {
-            true => socket::recv_vectored(fd, bufs),
-            false => pipe::read_vectored(fd, bufs),
+        match self {
+            Family::Tcp | Family::Datagram => socket::recv_vectored(fd, bufs),
+            Family::Unix => socket::recv_unix(fd, bufs),
+            Family::Pipe => pipe::read_vectored(fd, bufs),
         }
     }
 
@@ -111,12 +113,8 @@ impl Endpoint {
     /// the family (hz_c05).
     #[inline]
     pub(crate) fn moved(&self, direction: Direction, moved: Moved) -> usize {
-        let is_telling = match self.family {
-            Family::Tcp | Family::Pipe => true,
-            Family::Unix => direction == Direction::Write,
-            Family::Datagram => false,
-        };
-        if is_telling {
+        // Of datagrams the length of one says nothing of the next.
+        if self.family != Family::Datagram {
             self.source.transferred(direction, moved.done, moved.asked);
         }
         moved.done

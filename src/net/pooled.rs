@@ -48,10 +48,11 @@ impl Future for ReadPooled<'_> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<PooledBuf>> {
         let wait = pinned!(self.as_ref(), wait);
         let line = pinned!(self.as_ref(), line);
+        let family = wait.endpoint().family();
         loop {
             if !line.is_waiting() {
                 if let Some(mut buf) = line.try_take() {
-                    let count = ready!(wait.poll_move(cx, |fd| socket::recv(fd, &mut buf)))?;
+                    let count = ready!(wait.poll_move(cx, |fd| family.read(fd, &mut buf)))?;
                     buf.truncate(count);
                     return Poll::Ready(Ok(buf));
                 }
@@ -59,7 +60,7 @@ impl Future for ReadPooled<'_> {
             }
             let mut buf = ready!(line.poll_wait(cx));
             // Another reader may have been here since the look; then the socket is waited for again.
-            let read = |fd: &_| socket::recv(fd, &mut buf);
+            let read = |fd: &_| family.read(fd, &mut buf);
             match wait.endpoint().try_move(Direction::Read, read) {
                 Ok(count) => {
                     buf.truncate(count);

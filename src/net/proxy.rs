@@ -334,7 +334,9 @@ impl Flow {
                 stock.take_buf()
             }
         };
-        let polled = pinned!(waits, source).poll_move(cx, |fd| socket::recv(fd, &mut buf));
+        let wait = pinned!(waits, source);
+        let family = wait.endpoint().family();
+        let polled = wait.poll_move(cx, |fd| family.read(fd, &mut buf));
         let count = match &polled {
             Poll::Ready(Ok(count)) => *count,
             _ => 0,

@@ -56,7 +56,7 @@ use crate::fd::Fd;
 pub use control::{Ancillary, PacketInfo};
 pub use credentials::{Credentials, peer_credentials, set_pass_credentials};
 pub use file::{BindOptions, SocketFile, bind_file};
-pub use message::{Companions, recv_message, recv_message_from, recv_with_fds};
+pub use message::{Companions, recv_message, recv_message_from, recv_unix, recv_with_fds};
 pub use multicast::{Membership, multicast_source_v4, multicast_v4, multicast_v6};
 pub use packet::{
     ErrorOrigin, QueuedError, ReceiveBatch, Received, SendBatch, recv_batch, recv_error,

@@ -32,7 +32,7 @@
     reason = "recvmsg with a name of any length and credentials of any process has no safe form"
 )]
 
-use std::io;
+use std::io::{self, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::net::SocketAddr;
@@ -44,7 +44,7 @@ use os::SPACE_LEN;
 use super::credentials::Credentials;
 use super::retry;
 use super::rights::FDS_MAX;
-use super::transfer::LEN_MAX;
+use super::transfer::{LEN_MAX, Moved, fit};
 use super::udp::{Taken, WHOLE_LEN_FLAG};
 use super::unix::Name;
 use crate::fault::Call;
@@ -95,6 +95,24 @@ pub fn recv_with_fds(fd: &Fd, buf: &mut [u8], room: usize) -> io::Result<(Taken,
         let with = Some((room, &mut companions));
         let message = recvmsg(fd, &mut buf[..most], 0, None, with)?;
         Ok((message, companions))
+    })
+}
+
+/// Receives bytes of a Unix stream, as [`recv_vectored`](super::recv_vectored) does of any. A read of one stops
+/// behind bytes that carried descriptors, or another writer's credentials, with more left. Linux says so, by
+/// MSG_CTRUNC, to a `recvmsg` that has no room for either: only what is short without it tells that nothing is
+/// left. Elsewhere nothing tells, so that `asked` is never more than `done`.
+///
+/// # Errors
+/// As [`recv`](super::recv()).
+pub fn recv_unix(fd: &Fd, bufs: &mut [IoSliceMut<'_>]) -> io::Result<Moved> {
+    retry(Call::Recv, LEN_MAX, |most| {
+        let (range, asked) = fit(bufs, most);
+        let bufs = &mut bufs[range];
+        if let [one] = bufs {
+            return os::recv_stream(fd, &mut [IoSliceMut::new(&mut one[..asked])], asked);
+        }
+        os::recv_stream(fd, bufs, asked)
     })
 }
 
@@ -201,10 +219,14 @@ unsafe fn take_fds(data: *const u8, len: usize, room: usize, companions: &mut Co
 /// The kernel can be told how many descriptors there is room for, and throws the others away.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod os {
-    use std::os::fd::OwnedFd;
+    use std::io::{self, IoSliceMut};
+    use std::os::fd::{AsRawFd, OwnedFd};
+
+    use rustix::io::Errno;
 
     use super::super::credentials::{Credentials, visible};
-    use super::{Companions, FDS_MAX};
+    use super::{Companions, FDS_MAX, Moved};
+    use crate::fd::Fd;
 
     pub(super) const CLOSE_ON_EXEC: libc::c_int = libc::MSG_CMSG_CLOEXEC;
 
@@ -217,6 +239,27 @@ mod os {
     /// Room for [`FDS_MAX`] descriptors and credentials, each with its header, in bytes.
     pub(super) const SPACE_LEN: usize =
         (size_of::<i32>() * FDS_MAX + CREDENTIALS_LEN + 64).next_multiple_of(size_of::<u64>());
+
+    pub(super) fn recv_stream(
+        fd: &Fd,
+        bufs: &mut [IoSliceMut<'_>],
+        asked: usize,
+    ) -> rustix::io::Result<Moved> {
+        // SAFETY: a struct of integers and pointers, to which nothing is a value.
+        let mut header: libc::msghdr = unsafe { std::mem::zeroed() };
+        header.msg_iov = bufs.as_mut_ptr().cast();
+        header.msg_iovlen = bufs.len() as _;
+        // SAFETY: an `IoSliceMut` is an `iovec`, by std's word, of memory that is borrowed for this call
+        // (MSG-1); there is neither name nor space.
+        let done = unsafe { libc::recvmsg(fd.as_raw_fd(), &raw mut header, CLOSE_ON_EXEC) };
+        let Ok(done) = usize::try_from(done) else {
+            let error = io::Error::last_os_error();
+            return Err(Errno::from_io_error(&error).unwrap_or(Errno::IO));
+        };
+        let is_border = header.msg_flags & libc::MSG_CTRUNC != 0;
+        let asked = if is_border { done } else { asked };
+        Ok(Moved { done, asked })
+    }
 
     pub(super) fn control_len(room: usize) -> usize {
         let fds_len = (size_of::<i32>() * room) as libc::c_uint;
@@ -256,9 +299,11 @@ mod os {
 /// The kernel is given room for all that one message can carry; see the header.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 mod os {
+    use std::io::IoSliceMut;
     use std::os::fd::OwnedFd;
 
-    use super::Companions;
+    use super::{Companions, Moved};
+    use crate::fd::Fd;
 
     #[cfg(any(
         target_os = "freebsd",
@@ -312,6 +357,19 @@ mod os {
 
     pub(super) fn control_len(_room: usize) -> usize {
         SPACE_LEN
+    }
+
+    pub(super) fn recv_stream(
+        fd: &Fd,
+        bufs: &mut [IoSliceMut<'_>],
+        _asked: usize,
+    ) -> rustix::io::Result<Moved> {
+        let done = match bufs {
+            [] => 0,
+            [one] => rustix::net::recv(fd, &mut one[..], rustix::net::RecvFlags::empty())?.0,
+            several => rustix::io::readv(fd, several)?,
+        };
+        Ok(Moved { done, asked: done })
     }
 
     /// # Safety
