@@ -22,6 +22,7 @@
 //! *Cost.* A tick that only runs tasks: one relaxed load besides the polls. A turn: one clock reading if
 //! a timer exists, one wait if a descriptor is registered.
 
+mod after_fork;
 mod epochs;
 mod meter;
 mod observe;
@@ -34,7 +35,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use mainspring_sys::backend::Deadline;
-use mainspring_sys::{Clock, Instant, signal};
+use mainspring_sys::{Clock, Instant};
 
 use crate::pool::Pool;
 use crate::quiet::Quiet;
@@ -377,13 +378,13 @@ impl EventLoop {
         now
     }
 
+    /// Step 4. A loop that a child inherited by a fork is its parent's, and goes no further (hz_c25).
     fn select(
         &self,
         may_block: bool,
         now: Option<Instant>,
         stats: &mut TickStats,
     ) -> io::Result<()> {
-        // A loop that a child inherited by a fork is its parent's, and goes no further (hz_c25).
         self.reactor.check_process()?;
         if self.core.has_watch(WAITS | TIMED) {
             self.before_wait();
@@ -576,19 +577,6 @@ impl EventLoop {
         if !self.prepare_sleep()? {
             self.reactor.notifier()?.notify()?;
         }
-        Ok(())
-    }
-
-    /// In the child of a fork, with the loop entered: makes it this process's own. Every task is polled again.
-    ///
-    /// # Errors
-    /// That the selector can't be opened anew; the loop is as it was then.
-    pub(crate) fn after_fork(&self) -> io::Result<()> {
-        signal::after_fork()?;
-        self.reactor.after_fork()?;
-        self.pool.after_fork();
-        self.core.wake_all_tasks();
-        self.force_turn();
         Ok(())
     }
 

@@ -31,7 +31,7 @@ const CASE: &str = "MAINSPRING_FORK_CASE";
 const LONG: Duration = Duration::from_secs(10);
 
 /// Makes a test of each case, for each backend.
-macro_rules! cases {
+macro_rules! suite {
     ($($name:ident),* $(,)?) => {
         mod native {
             $(#[test] fn $name() {
@@ -46,7 +46,7 @@ macro_rules! cases {
     };
 }
 
-cases! {
+suite! {
     p63_hz_c25_a_child_that_drops_the_runtime_leaves_the_parents_registrations,
     p63_hz_c25_a_child_that_closes_its_sockets_leaves_the_parents_registrations,
     p63_hz_c25_a_child_that_exits_leaves_the_parents_registrations,
@@ -118,7 +118,7 @@ fn exit(child: impl FnOnce()) -> ! {
         Ok(()) => 0,
         Err(_) => 101,
     };
-    // SAFETY: as above.
+    // SAFETY: it ends this process at once, and runs nothing of ours.
     unsafe { libc::_exit(code) }
 }
 
@@ -553,7 +553,7 @@ fn p63_a_fork_inside_a_task_ends_the_childs_loop_and_leaves_room_for_another(kin
             }
             // And whoever forgets to end here comes no further than this turn.
             sleep(Duration::from_millis(1)).await;
-            // SAFETY: as above.
+            // SAFETY: it ends this process at once, and runs nothing of ours.
             unsafe { libc::_exit(4) };
         }
         pid
@@ -633,7 +633,7 @@ fn p63_a_daemon_takes_its_loop_along(kind: BackendKind) {
     });
     runtime.tick().unwrap();
     let starter = fork(|| {
-        // SAFETY: no pointers.
+        // SAFETY: it takes no pointers and touches no memory.
         assert!(unsafe { libc::setsid() } > 0);
         // The grandchild is nobody's: the starter ends at once.
         let Forked(_) = fork(|| {

@@ -49,7 +49,7 @@ pub fn watch() {
     });
 }
 
-// libc has it for some systems only; POSIX has it with this signature.
+// SAFETY: POSIX has it with this very signature; libc has it for some systems only.
 unsafe extern "C" {
     fn pthread_atfork(
         prepare: Option<unsafe extern "C" fn()>,
