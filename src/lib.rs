@@ -50,12 +50,14 @@ pub mod net;
 mod pin;
 pub mod pipe;
 mod pool;
+pub mod process;
 mod quiet;
 mod reactor;
 mod resolver;
 mod runtime;
 mod scope;
 mod shim;
+pub mod signal;
 #[cfg(feature = "sim")]
 pub mod sim;
 mod slab;

@@ -72,6 +72,8 @@ mod name;
 mod net;
 #[path = "cancel/pool.rs"]
 mod pool;
+#[path = "cancel/process.rs"]
+mod process;
 #[path = "cancel/protocol.rs"]
 mod protocol;
 #[path = "cancel/read.rs"]
@@ -82,6 +84,8 @@ mod scope;
 mod seek;
 #[path = "dns/server.rs"]
 mod server;
+#[path = "cancel/signal.rs"]
+mod signal;
 #[path = "cancel/slow.rs"]
 mod slow;
 #[path = "cancel/stream.rs"]

@@ -10,6 +10,7 @@ use std::os::fd::RawFd;
 use std::panic::Location;
 use std::time::Duration;
 
+use mainspring_sys::signal::Signal;
 use mainspring_sys::{Instant, Interest};
 
 use super::info::TaskInfo;
@@ -38,6 +39,10 @@ pub enum Target {
     Task(TaskInfo),
     /// A lock, a channel, anything that was made by somebody and has a number.
     Resource(Resource),
+    /// The end of the child process with this number.
+    Child(u32),
+    /// A signal to this process.
+    Signal(Signal),
     /// Whoever holds a waker of it. That one waits, nobody knows for what.
     Waker,
     /// Something that has no number.
@@ -204,6 +209,8 @@ impl fmt::Display for Target {
             Target::Descriptor { fd, .. } => write!(f, "exceptional data on descriptor {fd}"),
             Target::Task(task) => write!(f, "the end of {task}"),
             Target::Resource(resource) => resource.fmt(f),
+            Target::Child(pid) => write!(f, "child process {pid} to end"),
+            Target::Signal(signal) => signal.fmt(f),
             Target::Waker => f.write_str("whoever holds its waker"),
             Target::Other(what) => f.write_str(what),
         }

@@ -146,9 +146,8 @@ fn edges_of(wait: &WaitView, views: &[TaskView]) -> Vec<u64> {
 fn leaf_of(wait: &WaitView, has_edges: bool) -> Outlook {
     match &wait.target {
         Target::Timer(None) => Outlook::Never,
-        Target::Timer(Some(_)) | Target::Delay(_) | Target::Descriptor { .. } | Target::Waker => {
-            Outlook::CanGoOn
-        }
+        Target::Timer(Some(_)) | Target::Delay(_) | Target::Waker => Outlook::CanGoOn,
+        Target::Descriptor { .. } | Target::Child(_) | Target::Signal(_) => Outlook::CanGoOn,
         // The edges to several tasks may stand in their join slots.
         _ if has_edges || wait.kind == Kind::Tasks => Outlook::Never,
         _ if matches!(wait.kind, Kind::Job | Kind::SelectorTurn | Kind::Transport) => {

@@ -1,6 +1,7 @@
 //! `Kind`: what a node waits for, and how people are told.
 
 use mainspring_sys::Interest;
+use mainspring_sys::signal::Signal;
 
 use crate::task::target::{Resource, Target};
 
@@ -87,6 +88,10 @@ pub(crate) enum Kind {
     Tasks,
     /// A job of the blocking pool; the word is the place of its class in [`JOBS`].
     Job,
+    /// A child process to end; the word is its number.
+    Child,
+    /// A signal; the word is its number.
+    Signal,
     /// Nothing: marks a place in a queue while it is walked.
     Marker,
 }
@@ -145,6 +150,8 @@ impl Kind {
                     .copied()
                     .unwrap_or("a job of the pool"),
             ),
+            Kind::Child => Target::Child(u32::try_from(word).unwrap_or(0)),
+            Kind::Signal => Target::Signal(Signal::from_number(i32::try_from(word).unwrap_or(0))),
             Kind::Marker => other("nothing"),
         }
     }

@@ -108,6 +108,13 @@ impl<T, R: Copy> WaitNode<T, R> {
         self.waiter.set_location(location);
     }
 
+    /// What it waits for in particular, said once it stands in a queue: for a wait whose descriptor says nothing to people.
+    pub(crate) fn set_word(&self, word: u64) {
+        if self.is_queued() {
+            self.waiter.set_word(word);
+        }
+    }
+
     /// Whether it stands in a queue.
     #[inline]
     pub(crate) fn is_queued(&self) -> bool {

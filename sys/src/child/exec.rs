@@ -17,8 +17,12 @@ use std::ptr;
 
 use super::{Limit, SpawnError, Spec, Step};
 
-/// The number behind the last signal, at least, on every system.
-const SIGNALS_END: i32 = 128;
+/// The number behind the last signal.
+const SIGNALS_END: i32 = if cfg!(any(target_os = "linux", target_os = "android")) {
+    65
+} else {
+    128
+};
 
 /// What the child needs, ready to be used without an allocation.
 pub(super) struct Plan<'a> {
@@ -116,15 +120,7 @@ impl<'a> Plan<'a> {
     /// ignored over an exec. Signals are blocked meanwhile (EXEC-3).
     fn reset_signals(&self) -> bool {
         for signal in 1..SIGNALS_END {
-            // SAFETY: an all-zero action is the default. What is no signal, or not to be changed, is refused.
-            unsafe {
-                let mut action: libc::sigaction = std::mem::zeroed();
-                let is_known = libc::sigaction(signal, ptr::null(), &mut action) == 0;
-                if is_known && action.sa_sigaction != libc::SIG_DFL {
-                    action = std::mem::zeroed();
-                    libc::sigaction(signal, &action, ptr::null_mut());
-                }
-            }
+            reset_signal(signal);
         }
         true
     }
@@ -301,6 +297,28 @@ impl Report {
             step: Step::from_number(self.step),
             error: io::Error::from_raw_os_error(self.errno),
         })
+    }
+}
+
+/// By the system call: the C library keeps two signals to itself, which may be ignored all the same.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn reset_signal(signal: i32) {
+    /// As long as the kernel's structure is anywhere, or longer; zeros are the default.
+    static DEFAULT: [u64; 6] = [0; 6];
+    const MASK_LEN: usize = 8;
+    // SAFETY: the call reads the structure. What is no signal, or not to be changed, is refused.
+    unsafe {
+        let (action, no_old) = (DEFAULT.as_ptr(), ptr::null_mut::<u64>());
+        libc::syscall(libc::SYS_rt_sigaction, signal, action, no_old, MASK_LEN);
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn reset_signal(signal: i32) {
+    // SAFETY: an all-zero action is the default. What is no signal, or not to be changed, is refused.
+    unsafe {
+        let action: libc::sigaction = std::mem::zeroed();
+        libc::sigaction(signal, &action, ptr::null_mut());
     }
 }
 

@@ -14,6 +14,7 @@
 //! - **CHILD-1** Structs that the system fills are made zeroed, and read only after the call has said that it filled them.
 #![expect(unsafe_code, reason = "wait4, kill, pidfd_send_signal")]
 
+use std::cell::Cell;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
@@ -64,7 +65,7 @@ pub struct Process {
     pid: i32,
     /// Readable from its end on. On Linux a pidfd, by which it is signalled as well.
     watch: Option<OwnedFd>,
-    state: State,
+    state: Cell<State>,
 }
 
 impl Process {
@@ -73,7 +74,7 @@ impl Process {
         Process {
             pid,
             watch: pidfd.or_else(|| super::watch::open(pid)),
-            state: State::Started,
+            state: Cell::new(State::Started),
         }
     }
 
@@ -92,13 +93,13 @@ impl Process {
     /// Whether it was reaped, or is lost: nothing more is to be heard of it.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        !matches!(self.state, State::Started)
+        !matches!(self.state.get(), State::Started)
     }
 
     /// What it used, once it was reaped.
     #[must_use]
     pub fn usage(&self) -> Option<Usage> {
-        match self.state {
+        match self.state.get() {
             State::Reaped(_, usage) => Some(usage),
             State::Started | State::Lost => None,
         }
@@ -108,8 +109,8 @@ impl Process {
     ///
     /// # Errors
     /// ECHILD if somebody else has reaped it: a `waitpid(-1)` elsewhere in the program, or SIGCHLD is ignored.
-    pub fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
-        match self.state {
+    pub fn try_wait(&self) -> io::Result<Option<ExitStatus>> {
+        match self.state.get() {
             State::Reaped(status, _) => return Ok(Some(status)),
             State::Lost => return Err(lost(self.pid)),
             State::Started => {}
@@ -117,11 +118,11 @@ impl Process {
         match wait(self.pid) {
             Ok(None) => Ok(None),
             Ok(Some((_, status, usage))) => {
-                self.state = State::Reaped(status, usage);
+                self.state.set(State::Reaped(status, usage));
                 Ok(Some(status))
             }
             Err(error) if error.raw_os_error() == Some(libc::ECHILD) => {
-                self.state = State::Lost;
+                self.state.set(State::Lost);
                 Err(lost(self.pid))
             }
             Err(error) => Err(error),

@@ -19,7 +19,7 @@ fn spec(program: &str, arguments: &[&str]) -> Spec {
     spec
 }
 
-fn wait(process: &mut Process) -> ExitStatus {
+fn wait(process: &Process) -> ExitStatus {
     if let Some(watch) = process.watch() {
         let mut fds = [rustix::event::PollFd::from_borrowed_fd(
             watch,
@@ -39,12 +39,12 @@ fn wait(process: &mut Process) -> ExitStatus {
 fn output(spec: &Spec) -> String {
     let (reader, writer) = crate::pipe::pipe().unwrap();
     crate::pipe::set_nonblocking(&reader, false).unwrap();
-    let mut process = spawn(spec, &[(1, writer.as_fd())]).unwrap();
+    let process = spawn(spec, &[(1, writer.as_fd())]).unwrap();
     drop(writer);
     let mut text = String::new();
     let mut reader = std::fs::File::from(reader.into_owned());
     reader.read_to_string(&mut text).unwrap();
-    assert!(wait(&mut process).success(), "{text}");
+    assert!(wait(&process).success(), "{text}");
     text
 }
 
@@ -55,8 +55,8 @@ fn a_program_is_found_in_the_path_runs_and_says_something() {
 
 #[test]
 fn how_a_program_ends_is_told_again_and_again_with_what_it_used() {
-    let mut process = spawn(&spec("sh", &["-c", "exit 7"]), &[]).unwrap();
-    assert_eq!(wait(&mut process).code(), Some(7));
+    let process = spawn(&spec("sh", &["-c", "exit 7"]), &[]).unwrap();
+    assert_eq!(wait(&process).code(), Some(7));
     assert_eq!(process.try_wait().unwrap().unwrap().code(), Some(7));
     assert!(process.usage().unwrap().max_resident > 4096);
     let error = process.signal(libc::SIGTERM, Target::Process).unwrap_err();

@@ -155,11 +155,19 @@ impl Bell {
     }
 }
 
-impl AsFd for Bell {
-    fn as_fd(&self) -> BorrowedFd<'_> {
+impl Bell {
+    /// The descriptor that is readable while it is rung. It is never closed.
+    #[must_use]
+    pub fn fd(&self) -> BorrowedFd<'static> {
         let reader = self.place().reader.load(Relaxed);
         // SAFETY: BELL-1, it is open for ever.
         unsafe { BorrowedFd::borrow_raw(reader) }
+    }
+}
+
+impl AsFd for Bell {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd()
     }
 }
 

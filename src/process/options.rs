@@ -1,0 +1,87 @@
+//! What a program gets beside arguments, environment and streams: user, session, limits.
+
+use mainspring_sys::child::Limit;
+use mainspring_sys::signal::Signal;
+
+use super::command::Command;
+
+impl Command {
+    /// The user it runs as, by number. Its supplementary groups are dropped, unless [`Command::groups`] says which it has.
+    #[must_use]
+    pub fn uid(mut self, uid: u32) -> Command {
+        self.spec.uid = Some(uid);
+        self
+    }
+
+    /// The group it runs as, by number.
+    #[must_use]
+    pub fn gid(mut self, gid: u32) -> Command {
+        self.spec.gid = Some(gid);
+        self
+    }
+
+    /// Its supplementary groups.
+    #[must_use]
+    pub fn groups(mut self, groups: impl Into<Vec<u32>>) -> Command {
+        self.spec.groups = Some(groups.into());
+        self
+    }
+
+    /// A session of its own: it leads it, and a new process group, and has no controlling terminal (`setsid`).
+    #[must_use]
+    pub fn new_session(mut self, is_new: bool) -> Command {
+        self.spec.is_session = is_new;
+        self
+    }
+
+    /// A session of its own, whose controlling terminal is its standard input: for a child on a pseudo-terminal.
+    #[must_use]
+    pub fn controlling_terminal(mut self) -> Command {
+        self.spec.is_session = true;
+        self.spec.takes_terminal = true;
+        self
+    }
+
+    /// The process group that it joins. 0 makes one that it leads: then [`Child::kill_group`](super::Child::kill_group) ends its
+    /// children with it, as far as they stay in the group.
+    #[must_use]
+    pub fn process_group(mut self, group: i32) -> Command {
+        self.spec.group = Some(group);
+        self
+    }
+
+    /// Permissions that its new files do not get: `0o077`, say.
+    #[must_use]
+    pub fn umask(mut self, mask: u32) -> Command {
+        self.spec.umask = Some(mask);
+        self
+    }
+
+    /// The signal that it gets when this process ends before it. Linux counts the end of the *thread* that started it; FreeBSD
+    /// has it as well. Elsewhere the start is refused.
+    #[must_use]
+    pub fn death_signal(mut self, signal: Signal) -> Command {
+        self.spec.death_signal = Some(signal.number());
+        self
+    }
+
+    /// A limit of a resource, by the number that the system gives it (`RLIMIT_NOFILE`).
+    ///
+    /// ```
+    /// use mainspring::process::{Command, Limit};
+    /// # mainspring::run(async {
+    /// # #[cfg(target_os = "linux")] {
+    /// const RLIMIT_NOFILE: i32 = 7; // on Linux
+    /// let limit = Limit { resource: RLIMIT_NOFILE, soft: 32, hard: 32 };
+    /// let output = Command::shell("ulimit -n").limit(limit).output().await?;
+    /// assert_eq!(output.stdout, b"32\n");
+    /// # }
+    /// # std::io::Result::Ok(())
+    /// # }).unwrap().unwrap();
+    /// ```
+    #[must_use]
+    pub fn limit(mut self, limit: Limit) -> Command {
+        self.spec.limits.push(limit);
+        self
+    }
+}

@@ -1,0 +1,97 @@
+//! Children whose handles are gone: they are waited for all the same.
+//!
+//! *Model.* While the loop runs, a task of the background waits. When the loop ends before the child, the child goes to a list
+//! of the process, which is looked through at each start of another. Processes of others, adopted by
+//! [`become_subreaper`], are asked for by name: [`try_wait_orphan`].
+
+use std::io;
+use std::process::ExitStatus;
+use std::rc::Rc;
+use std::sync::{Mutex, PoisonError};
+
+use mainspring_sys::child::{self as sys, Process};
+
+use super::child::{Ending, Shared};
+use crate::spawn::TaskBuilder;
+
+/// Children that outlived their loops.
+static LEFT: Mutex<Vec<Process>> = Mutex::new(Vec::new());
+
+/// Looks whether any of them has ended.
+pub(super) fn sweep() {
+    let mut left = LEFT.lock().unwrap_or_else(PoisonError::into_inner);
+    left.retain(|process| matches!(process.try_wait(), Ok(None)));
+}
+
+/// Waits for a child, when its handle is gone.
+pub(super) fn wait_in_background(shared: &Rc<Shared>) {
+    let waiter = Waiter(Some(Rc::clone(shared)));
+    if !crate::context::is_entered() {
+        // Its drop keeps the child.
+        return;
+    }
+    let name = format!("the end of child process {}", shared.pid());
+    let task = TaskBuilder::new().background(true).name(name);
+    drop(task.spawn(async move {
+        if let Some(shared) = &waiter.0 {
+            let mut ending = std::pin::pin!(Ending::new(shared, shared.made_at));
+            // An error says that nobody can wait for it.
+            let _ = std::future::poll_fn(|cx| ending.as_mut().poll(cx)).await;
+        }
+    }));
+}
+
+/// A child that is waited for. Its drop, should the loop end before the child, keeps the child for later.
+struct Waiter(Option<Rc<Shared>>);
+
+impl Drop for Waiter {
+    fn drop(&mut self) {
+        let shared = self.0.take().and_then(|shared| Rc::try_unwrap(shared).ok());
+        if let Some(process) = shared.and_then(Shared::into_process) {
+            LEFT.lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(process);
+        }
+    }
+}
+
+/// A process that was not started here, and whose end was waited for all the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Orphan {
+    /// The number that it had.
+    pub id: u32,
+    /// How it ended.
+    pub status: ExitStatus,
+}
+
+/// From here on, processes whose parents end before them become children of this process: for a supervisor, who wants to know
+/// of them and let none become a zombie. Linux and FreeBSD.
+///
+/// # Errors
+/// `Unsupported` elsewhere.
+pub fn become_subreaper() -> io::Result<()> {
+    sys::become_subreaper()
+}
+
+/// Waits for an adopted process that has ended, if there is one; call it again until there is none, whenever SIGCHLD comes.
+/// Children that were started by a [`Command`](super::Command), or otherwise by this program, must not be waited for so: say with
+/// `is_ours` which these are.
+///
+/// # Errors
+/// What `waitid(2)` says, but that there are no children at all, which is `None`.
+pub fn try_wait_orphan(is_ours: impl Fn(u32) -> bool) -> io::Result<Option<Orphan>> {
+    match sys::try_wait_orphan(|pid| is_ours(pid.unsigned_abs())) {
+        Ok(found) => Ok(found.map(|(pid, status)| Orphan {
+            id: pid.unsigned_abs(),
+            status,
+        })),
+        // ECHILD.
+        Err(error)
+            if error.raw_os_error().is_some() && error.kind() != io::ErrorKind::InvalidInput =>
+        {
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,12 @@
+//! Child processes, at the level of their users, on both backends, and where there is no descriptor of a child.
+#![cfg(feature = "sim")]
+
+#[path = "net/rig.rs"]
+#[macro_use]
+mod rig;
+#[path = "process/ends.rs"]
+mod ends;
+#[path = "process/starts.rs"]
+mod starts;
+#[path = "process/talk.rs"]
+mod talk;
