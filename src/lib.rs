@@ -40,6 +40,7 @@ pub mod codec;
 mod context;
 mod debug;
 mod event_loop;
+pub mod fs;
 mod handle;
 mod histogram;
 pub mod inspect;

@@ -1,7 +1,7 @@
 //! The pool: threads that may block, so that the loop need not.
 //!
 //! *Role.* [`spawn_blocking`](crate::spawn_blocking) hands a closure to [`Pool::spawn`] and gets a task that
-//! awaits it; a `Handle` hands it to [`Workers::send`] from any thread. Files and names will come this way.
+//! awaits it; a `Handle` hands it to [`Workers::send`] from any thread. Files and names come this way.
 //!
 //! *Model.*
 //!
@@ -70,16 +70,19 @@ pub(crate) struct Pool {
     awaited: Cell<usize>,
     /// How long the end waits for threads.
     shutdown_timeout: Cell<Duration>,
+    allows_inline_files: bool,
 }
 
 impl Pool {
     /// A pool without threads.
     pub(crate) fn new(options: Options) -> Rc<Pool> {
         let shutdown_timeout = Cell::new(options.shutdown_timeout);
+        let allows_inline_files = options.allows_inline_files;
         Rc::new(Pool {
             workers: Arc::new(Workers::new(options)),
             awaited: Cell::new(0),
             shutdown_timeout,
+            allows_inline_files,
         })
     }
 
@@ -110,6 +113,11 @@ impl Pool {
             "the pool closes after the loop"
         );
         Some(handle)
+    }
+
+    /// Whether the loop's thread may ask for what the kernel has of a file in memory.
+    pub(crate) fn allows_inline_files(&self) -> bool {
+        self.allows_inline_files
     }
 
     /// For those who send jobs from elsewhere.

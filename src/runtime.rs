@@ -10,6 +10,7 @@
 
 mod after_fork;
 mod hooks;
+mod pooled;
 
 use std::cell::OnceCell;
 use std::fmt;
@@ -19,7 +20,6 @@ use std::marker::PhantomData;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::panic::Location;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
 #[cfg(feature = "sim")]
@@ -32,7 +32,7 @@ use crate::debug;
 use crate::event_loop::{EventLoop, Settings, TickHook, TickStats};
 use crate::handle::Handle;
 use crate::inspect::{self, Metrics, Snapshot, Why};
-use crate::pool::{self, BlockingStatistics, Class, Pool};
+use crate::pool::{self, BlockingStatistics, Pool};
 use crate::reactor::Reactor;
 use crate::resolver::Resolver;
 use crate::task::core::{Owner, POLLS_PER_TURN};
@@ -162,78 +162,6 @@ impl Builder {
     pub fn event_capacity(mut self, capacity: usize) -> Builder {
         assert!(capacity > 0, "event_capacity must be at least 1");
         self.event_capacity = capacity;
-        self
-    }
-
-    /// Most threads of the pool for work that blocks; 8, unless told otherwise. None is started before the
-    /// first job, and none while one is idle.
-    ///
-    /// # Panics
-    /// If `threads_max` is 0.
-    #[track_caller]
-    pub fn blocking_threads_max(mut self, threads_max: usize) -> Builder {
-        assert!(threads_max > 0, "jobs would wait for ever for no threads");
-        self.pool.threads_max = threads_max;
-        self
-    }
-
-    /// Most jobs of `class` that run at once: for [`Class::Names`] half of the threads, for the others all
-    /// of them, unless told otherwise.
-    ///
-    /// # Panics
-    /// If `jobs_max` is 0.
-    #[track_caller]
-    pub fn blocking_class_max(mut self, class: Class, jobs_max: usize) -> Builder {
-        assert!(jobs_max > 0, "jobs would wait for ever for their turn");
-        self.pool.class_max[class.index()] = Some(jobs_max);
-        self
-    }
-
-    /// How long a thread of the pool waits for work before it ends; 10 seconds, unless told otherwise. By
-    /// the system's clock, also where the loop's is manual.
-    pub fn blocking_idle_timeout(mut self, timeout: Duration) -> Builder {
-        self.pool.idle_timeout = timeout;
-        self
-    }
-
-    /// How long the drop of the runtime waits for jobs that still run, before it leaves their threads to
-    /// themselves; 1 second, unless told otherwise. [`Runtime::shutdown`] has its own limit.
-    pub fn blocking_shutdown_timeout(mut self, timeout: Duration) -> Builder {
-        self.pool.shutdown_timeout = timeout;
-        self
-    }
-
-    /// What the threads of the pool are called, followed by a dash and a number; "mainspring", unless told
-    /// otherwise. Systems cut names, Linux to 15 bytes.
-    ///
-    /// # Panics
-    /// If there is a zero byte in it.
-    #[track_caller]
-    pub fn blocking_thread_name(mut self, name: impl Into<String>) -> Builder {
-        let name = name.into();
-        assert!(!name.contains('\0'), "a thread's name has no zero bytes");
-        self.pool.thread_name = name;
-        self
-    }
-
-    /// How much stack a thread of the pool has, in bytes; std's default, unless told otherwise.
-    pub fn blocking_stack_size(mut self, stack_size: usize) -> Builder {
-        self.pool.stack_size = Some(stack_size);
-        self
-    }
-
-    /// Called on each thread of the pool before its first job. If it panics, that is reported.
-    pub fn on_thread_start(mut self, hook: impl Fn() + Send + Sync + 'static) -> Builder {
-        self.pool.on_thread_start = Some(Arc::new(hook));
-        self
-    }
-
-    /// Called on each thread of the pool before it ends. If it panics, that is reported.
-    ///
-    /// If a job comes meanwhile and there is room for no other thread, this one stays: then the other hook
-    /// is called again.
-    pub fn on_thread_stop(mut self, hook: impl Fn() + Send + Sync + 'static) -> Builder {
-        self.pool.on_thread_stop = Some(Arc::new(hook));
         self
     }
 

@@ -60,6 +60,8 @@ mod copy;
 mod dns;
 #[path = "cancel/ends.rs"]
 mod ends;
+#[path = "cancel/fs.rs"]
+mod fs;
 #[path = "cancel/io.rs"]
 mod io;
 #[path = "cancel/join.rs"]

@@ -1035,6 +1035,32 @@ fn hz_a28_the_types_of_the_resolver_too() {
 }
 
 #[test]
+fn hz_a28_the_types_of_files_too() {
+    use mainspring::fs;
+    let mut wrong = String::new();
+    table! {
+        wrong;
+        fs::File => 0 0 1;
+        fs::OpenOptions => 1 1 1;
+        fs::Open => 0 0 1;
+        fs::Op<u8> => 0 0 1;
+        fs::IntoStd => 0 0 1;
+        fs::TryClone<'static> => 0 0 1;
+        fs::ReadAt<'static> => 0 0 1;
+        fs::ReadExactAt<'static> => 0 0 1;
+        fs::LockFile<'static> => 0 0 1;
+        fs::ReadDir => 0 0 1;
+        fs::DirEntry => 1 1 1;
+        fs::Walk => 0 0 1;
+        fs::WalkError => 1 1 1;
+        fs::TempDir => 1 1 1;
+        fs::TempFile => 0 0 1;
+        fs::MakeTempFile => 0 0 1;
+    }
+    assert!(wrong.is_empty(), "[Send, Sync, Unpin] of{wrong}");
+}
+
+#[test]
 fn hz_a28_the_types_of_datagrams_too() {
     use mainspring::net::{self, udp};
     let mut wrong = String::new();

@@ -28,6 +28,8 @@ pub(crate) struct Options {
     /// Threads are called this, a dash and a number.
     pub(crate) thread_name: String,
     pub(crate) stack_size: Option<usize>,
+    /// What is known of a file without a wait need not come to the pool.
+    pub(crate) allows_inline_files: bool,
     pub(crate) on_thread_start: Option<Hook>,
     pub(crate) on_thread_stop: Option<Hook>,
 }
@@ -49,6 +51,7 @@ impl Default for Options {
             shutdown_timeout: SHUTDOWN_TIMEOUT,
             thread_name: String::from("mainspring"),
             stack_size: None,
+            allows_inline_files: true,
             on_thread_start: None,
             on_thread_stop: None,
         }
@@ -64,6 +67,7 @@ impl fmt::Debug for Options {
             .field("shutdown_timeout", &self.shutdown_timeout)
             .field("thread_name", &self.thread_name)
             .field("stack_size", &self.stack_size)
+            .field("allows_inline_files", &self.allows_inline_files)
             .finish_non_exhaustive()
     }
 }

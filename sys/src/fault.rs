@@ -83,11 +83,26 @@ pub enum Call {
     Kill,
     /// `sigaction`, and what a loop is rung with at a signal.
     Signal,
+    /// `preadv2` with RWF_NOWAIT, and `openat2` with RESOLVE_CACHED: what the loop's own thread may ask of a file.
+    /// With an error, the pool is asked instead.
+    FileNow,
+    /// `lseek`.
+    Seek,
+    /// `fsync`, `fdatasync`.
+    FileSync,
+    /// `stat` and its kin, `readlink`, `realpath`.
+    FileStat,
+    /// What changes a file but its bytes: `ftruncate`, `chmod`, `chown`, `utimens`, `fallocate`, `flock`.
+    FileChange,
+    /// `copy_file_range`, FICLONE, `clonefile`. With an error that says that it cannot be, bytes are copied.
+    FileCopy,
+    /// A folder's next entries: `getdents`.
+    ReadFolder,
 }
 
 /// How many kinds of call there are.
 #[cfg(feature = "sim")]
-const CALL_COUNT: usize = Call::Signal as usize + 1;
+const CALL_COUNT: usize = Call::ReadFolder as usize + 1;
 
 /// What happens instead of a call, or to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

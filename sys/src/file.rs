@@ -1,10 +1,25 @@
-//! Files: a small one read whole, and what it looked like, to see whether it has changed.
+//! Files and folders: opened, read and written, changed, copied, listed.
 //!
-//! *Role.* For the few files that are read before a loop runs: configuration. A disk, or a network's file
-//! system, can block for as long as it likes; whoever has a loop to run reads files in the pool.
+//! *Role.* A disk, or a network's file system, can block for as long as it likes. So all of this is called by
+//! threads of the pool, but for what ends in `_now`, which asks only for what is in memory, and for [`stamp`] and
+//! [`read`], for the few files that are read before a loop runs: configuration.
 //!
-//! *What is no file.* Opening a pipe waits for its other end, and a device may never end: the open here does
+//! *Why std's `File` and not [`Fd`](crate::Fd).* Because std's calls on it are as good as ours would be, on every system, and
+//! its `Metadata` is what users know. What std lacks is here, and in front of all of it stands the fault plan.
+//!
+//! *EINTR.* Regular files do not give it, but FIFOs, network file systems and FUSE do. Each call is made again.
+//!
+//! *What is no file.* Opening a pipe waits for its other end, and a device may never end: [`read`] does
 //! not wait, and what is not a regular file is refused.
+
+mod change;
+mod copy;
+mod folder;
+mod lock;
+mod name;
+mod now;
+mod temp;
+mod transfer;
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read};
@@ -14,6 +29,25 @@ use std::path::Path;
 use rustix::fs::OFlags;
 
 use crate::fault::{self, Call};
+
+pub use change::{
+    allocate, len_to_seek, metadata_of, seek, set_len, set_permissions_of, set_times_of, sync_all,
+    sync_data,
+};
+pub use copy::{Copied, copy, copy_bytes};
+pub use folder::{Entry, Folder};
+pub use lock::{Lock, try_lock, unlock};
+pub use name::{
+    canonicalize, create_dir, create_dir_all, exchange, exists, hard_link, metadata, open,
+    read_link, remove_dir, remove_dir_all, remove_file, rename, rename_new, set_owner,
+    set_permissions, set_times, symlink, symlink_metadata,
+};
+pub use now::{Answer, learn, metadata_now, open_now, read_at_now, read_now};
+pub use temp::{open_nameless, temp_dir, temp_file};
+pub use transfer::{
+    read_at, read_some, read_to_end, read_vectored_at, write_all, write_all_at, write_at,
+    write_some, write_vectored_at,
+};
 
 #[cfg(test)]
 mod tests;
@@ -98,9 +132,19 @@ fn stamp_of(metadata: &Metadata) -> Stamp {
 }
 
 /// Asks the plan, then the kernel, again and again while either says EINTR.
-fn retry<T>(mut operation: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+fn retry<T>(operation: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    let mut operation = operation;
+    retry_as(Call::Read, 0, |_| operation())
+}
+
+/// As [`retry`], for any kind of call; `operation` is told how many bytes it may move.
+fn retry_as<T, E: Into<io::Error>>(
+    call: Call,
+    len: usize,
+    mut operation: impl FnMut(usize) -> Result<T, E>,
+) -> io::Result<T> {
     loop {
-        match fault::check(Call::Read, 0).and_then(|_| operation()) {
+        match fault::check(call, len).and_then(|len| operation(len).map_err(Into::into)) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             answer => return answer,
         }

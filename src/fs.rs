@@ -1,0 +1,53 @@
+//! Files and folders.
+//!
+//! *Role.* No selector can wait for a disk: what is done to a file may block, so a thread of the pool does it
+//! ([`Class::Files`](crate::task::blocking::Class)), while the loop goes on. [`File`] is an open file; functions do the rest
+//! by path.
+//!
+//! *Model.* Each function here is one job of the pool, however many system calls it takes: [`read`] opens, reads and closes by one trip. What
+//! lists a folder brings some hundreds of entries with each job.
+//!
+//! ```text
+//!   await ──► in memory, and the kernel can say so? ── yes ──► answered on the loop's thread (Linux)
+//!                      │ no
+//!                      ▼
+//!                  a job of the pool ──► answered by its thread
+//! ```
+//!
+//! *Files*, by idea: `op` is the job that is awaited; `file`, `cursor`, `shared` an open file; `at` what is done at a
+//! place of it; `lock` its locks; `options` how it is opened; `whole` files that are read or written whole;
+//! `name` what is done by a path; `folder` and `walk` what is in a folder; `temp` what goes away by itself.
+//!
+//! *Cost.* A trip to the pool and back is some 10 microseconds of CPU time, a read of 4 KiB from the page cache on the loop's thread
+//! one. [`Builder::inline_files`](crate::Builder::inline_files) switches the short way off.
+
+mod at;
+mod cursor;
+mod file;
+mod folder;
+mod lock;
+mod name;
+mod op;
+mod options;
+mod shared;
+mod temp;
+mod walk;
+mod whole;
+
+pub use at::{ReadAt, ReadExactAt};
+pub use file::{File, IntoStd, TryClone};
+pub use folder::{DirEntry, ReadDir, read_dir};
+pub use lock::LockFile;
+pub use name::{
+    canonicalize, create_dir, create_dir_all, create_dir_with_mode, exchange, exists, hard_link,
+    metadata, read_link, remove_dir, remove_dir_all, remove_file, rename, rename_new, set_owner,
+    set_permissions, set_symlink_owner, set_times, symlink, symlink_metadata,
+};
+pub use op::Op;
+pub use options::{Open, OpenOptions};
+pub use temp::{MakeTempFile, TempDir, TempFile, temp_file};
+pub use walk::{Walk, WalkError, walk};
+pub use whole::{append, copy, read, read_to_string, write, write_atomic};
+
+/// What std says of a file, and what it takes to change it.
+pub use std::fs::{FileTimes, FileType, Metadata, Permissions};
