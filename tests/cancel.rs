@@ -74,6 +74,8 @@ mod name;
 mod net;
 #[path = "cancel/pool.rs"]
 mod pool;
+// Its world looks at children without waiting for them, which rustix does not know of OpenBSD.
+#[cfg(not(target_os = "openbsd"))]
 #[path = "cancel/process.rs"]
 mod process;
 #[path = "cancel/protocol.rs"]

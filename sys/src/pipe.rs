@@ -1,13 +1,13 @@
 //! Pipes and FIFOs: made, opened, and read and written without a SIGPIPE.
 //!
-//! *Role.* `mainspring`'s pipes are made of these; so are the ends that a child process gets. [`read`] and [`write`]
+//! *Role.* `mainspring`'s pipes are made of these; so are the ends that a child process gets. [`read`] and [`write()`]
 //! serve whatever is neither socket nor file: terminals too.
 //!
 //! *Model.* An end of ours does not block and is closed on exec, from birth. The end that a child gets is made
 //! blocking, and handed over, by whoever starts it.
 //!
-//! *SIGPIPE.* A write to a pipe whose reader is gone raises it, and there is no flag against that. So [`write`]
-//! holds a [`Shield`], which costs a system call; where the process ignores the signal, as Rust's own `main` makes
+//! *SIGPIPE.* A write to a pipe whose reader is gone raises it, and there is no flag against that. So [`write()`]
+//! holds a [`Shield`](crate::splice::Shield), which costs a system call; where the process ignores the signal, as Rust's own `main` makes
 //! it, that is all. macOS and NetBSD can be told once, by `F_SETNOSIGPIPE`.
 
 use std::io::{self, IoSlice, IoSliceMut};
@@ -148,10 +148,10 @@ pub fn write(fd: &Fd, buf: &[u8]) -> io::Result<Moved> {
     })
 }
 
-/// As [`write`], from several slices, one after the other.
+/// As [`write()`], from several slices, one after the other.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn write_vectored(fd: &Fd, bufs: &[IoSlice<'_>]) -> io::Result<Moved> {
     let _shield = os::shield();
     retry(Call::Write, LEN_MAX, |most| {
