@@ -68,6 +68,7 @@ pub mod sync;
 pub mod time;
 mod timers;
 mod wheel;
+pub mod workers;
 
 /// Tasks: spawned, named, awaited, aborted.
 ///
@@ -167,6 +168,7 @@ pub use spawn::{
 };
 pub use task::failure::{Failure, FailurePolicy};
 pub use task::join::{AbortOnDrop, JoinError, JoinHandle, TaskId};
+pub use workers::workers;
 
 /// Every Rust block of the pages compiles and runs.
 #[cfg(doctest)]

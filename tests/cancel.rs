@@ -114,5 +114,7 @@ mod udp;
 mod unix;
 #[path = "cancel/wire.rs"]
 mod wire;
+#[path = "cancel/workers.rs"]
+mod workers;
 #[path = "cancel/write.rs"]
 mod write;

@@ -778,6 +778,10 @@ fn hz_a28_every_public_type_is_send_sync_and_unpin_as_written_here() {
         mainspring::YieldNow => 1 1 1;
         mainspring::YieldToIo => 0 0 0;
         mainspring::JoinError => 1 0 1;
+        mainspring::workers::Worker => 0 0 1;
+        mainspring::workers::HandOver<u8> => 0 0 1;
+        mainspring::workers::WorkerFailure<u8> => 1 0 1;
+        mainspring::workers::WorkersError<u8, u8> => 1 0 1;
         time::Instant => 1 1 1;
         time::Elapsed => 1 1 1;
         time::MissedTick => 1 1 1;

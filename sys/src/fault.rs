@@ -62,8 +62,10 @@ pub enum Call {
     SocketOption,
     /// `open`, of the descriptor that a listener holds back.
     OpenReserve,
-    /// A thread of the pool, which `clone` makes.
+    /// A thread of the pool, or of a worker, which `clone` makes.
     ThreadStart,
+    /// `sched_setaffinity` and its like.
+    Affinity,
     /// `getaddrinfo`, `getnameinfo`, `if_nametoindex`. For the first two an errno stands for a code, EAI_AGAIN
     /// for example; EAI_SYSTEM comes with EMFILE. With at most 0 bytes the list is empty.
     Resolve,

@@ -7,9 +7,10 @@
 //! the target's own backend; [`notify`] wakes a waiting selector; [`clock`] reads the time; [`fd`]
 //! owns a descriptor; [`socket`] makes and drives sockets; [`mod@pipe`] pipes and FIFOs; [`child`] starts programs; [`signal`]
 //! hears signals; [`sendfile`] and [`splice`] move bytes past us;
-//! [`resolve`] looks names up; [`mod@file`] reads a small file; [`thread`] starts a thread; [`mod@fork`] notices forks; [`fault`] makes any
+//! [`resolve`] looks names up; [`mod@file`] reads a small file; [`thread`] starts a thread, [`affinity`] holds it on a processor; [`mod@fork`] notices forks; [`fault`] makes any
 //! of it fail on demand.
 
+pub mod affinity;
 pub mod backend;
 pub mod child;
 pub mod clock;

@@ -1,10 +1,10 @@
 //! Starts a thread: the one place where this crate's users get one from the system.
 //!
-//! *Role.* The pool of blocking threads asks here, so that a fault plan can say no
+//! *Role.* The pool of blocking threads, and who runs a loop per processor, ask here, so that a fault plan can say no
 //! ([`Call::ThreadStart`]): a system that is out of threads says EAGAIN, and nobody can order one that is.
 
 use std::io;
-use std::thread::Builder;
+use std::thread::{Builder, Scope, ScopedJoinHandle};
 
 use crate::fault::{self, Call};
 
@@ -23,6 +23,24 @@ pub fn start(
         builder = builder.stack_size(stack_size);
     }
     builder.spawn(body).map(drop)
+}
+
+/// As [`start`], for a thread that ends within `scope`, and may borrow what lives longer.
+///
+/// # Errors
+/// As for [`start`].
+pub fn start_scoped<'scope, T: Send + 'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    name: String,
+    stack_size: Option<usize>,
+    body: impl FnOnce() -> T + Send + 'scope,
+) -> io::Result<ScopedJoinHandle<'scope, T>> {
+    fault::check(Call::ThreadStart, 0)?;
+    let mut builder = Builder::new().name(name);
+    if let Some(stack_size) = stack_size {
+        builder = builder.stack_size(stack_size);
+    }
+    builder.spawn_scoped(scope, body)
 }
 
 #[cfg(all(test, feature = "sim"))]

@@ -33,7 +33,7 @@ pub(crate) const SRC: Layers = Layers {
         &[
             "runtime", "handle", "spawn", "callback", "blocking", "time", "cancel", "scope",
             "join", "io", "net", "pipe", "process", "signal", "fs", "sync", "channel", "inspect",
-            "sim", "stream", "codec",
+            "sim", "stream", "codec", "workers",
         ],
     ],
     arrows: &[
@@ -80,6 +80,12 @@ pub(crate) const SRC: Layers = Layers {
         ("channel", "stream"),
         ("channel", "sync"),
         ("channel", "stream"),
+        ("workers", "runtime"),
+        ("workers", "handle"),
+        ("workers", "channel"),
+        ("workers", "cancel"),
+        ("workers", "net"),
+        ("workers", "time"),
         ("sim", "runtime"),
     ],
     structures: &["list", "slab", "wheel"],
@@ -90,7 +96,7 @@ pub(crate) const SYS: Layers = Layers {
     folder: "sys/src/",
     layers: &[
         &["event", "fault", "clock"],
-        &["fd", "fork", "kqueue", "sigpipe"],
+        &["fd", "fork", "kqueue", "sigpipe", "affinity"],
         &["notify"],
         &["backend"],
         // A kqueue is its own notifier: that file stands beside the selector it triggers.

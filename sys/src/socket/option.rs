@@ -262,6 +262,15 @@ mod cork {
     }
 }
 
+/// Whether the kernel spreads connections over sockets that share a port by [`ReusePort`]; elsewhere the last one of them
+/// gets all.
+pub const REUSE_PORT_SPREADS: bool = cfg!(any(
+    target_os = "linux",
+    target_os = "android",
+    target_os = "freebsd",
+    target_os = "dragonfly"
+));
+
 #[cfg(target_os = "freebsd")]
 mod reuse_port {
     pub(super) use rustix::net::sockopt::{
