@@ -22,6 +22,7 @@ pub use delay_queue::{DelayKey, DelayQueue, Due};
 pub use interval::{Interval, MissedTick, Tick, interval, interval_at};
 pub use mainspring_sys::Instant;
 pub use sleep::{Sleep, sleep, sleep_until};
+pub(crate) use timeout::timeout_from;
 pub use timeout::{Elapsed, Timeout, timeout, timeout_at};
 
 /// What the clock of the loop showed when anybody looked at it in this turn; so it is read once per turn at most,

@@ -73,6 +73,11 @@ impl TcpStream {
         TcpStream { socket }
     }
 
+    /// For whoever waits on behalf of another line than his own.
+    pub(super) fn as_endpoint(&self) -> &Endpoint {
+        &self.socket
+    }
+
     /// Connects to an address, to the first that answers of several, or to a host by its name.
     ///
     /// A name is looked up first, by [`lookup`](super::lookup). Where there are several addresses the families take

@@ -53,6 +53,18 @@ pub fn timeout<F: Future>(duration: Duration, future: F) -> Timeout<F> {
     }
 }
 
+/// As [`timeout`], on behalf of another line.
+pub(crate) fn timeout_from<F: Future>(
+    duration: Duration,
+    future: F,
+    location: &'static Location<'static>,
+) -> Timeout<F> {
+    Timeout {
+        sleep: Sleep::new(duration_ns(duration), true, location),
+        future,
+    }
+}
+
 /// Gives `future` time until `deadline`.
 #[track_caller]
 #[inline]

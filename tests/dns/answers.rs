@@ -438,7 +438,8 @@ fn the_wait_for_a_server_names_the_caller_s_line(on: On) {
         let server = Server::start(|_| Vec::new());
         let resolver = resolver(&[server.addr], "");
         let line = line!() + 1;
-        let task = mainspring::spawn(async move { resolver.lookup("host").await });
+        let asking = async move { resolver.lookup("host").await };
+        let task = mainspring::spawn(asking);
         while server.asked().len() < 2 {
             mainspring::yield_now().await;
         }

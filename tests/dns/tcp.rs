@@ -3,10 +3,11 @@
 use std::io::ErrorKind;
 use std::time::Duration;
 
-use mainspring::net::dns::{MESSAGE_MAX, Said};
+use mainspring::net::dns::{DnsResolver, MESSAGE_MAX, Said};
+use mainspring::sim::fault::{Call, Fault, Plan};
 use mainspring::time::now;
 
-use super::rig::On;
+use super::rig::{On, turns};
 use super::server::{Query, Say, Server, resolver, say, v4};
 use super::{inner, texts};
 
@@ -22,6 +23,7 @@ on_both! {
     a_connection_that_says_nothing_ends_with_the_time,
     another_question_s_answer_over_tcp_passes_the_question_on,
     nobody_listens_where_the_truncated_reply_came_from,
+    every_wait_over_tcp_names_the_caller_s_line,
 }
 
 /// Many addresses.
@@ -231,5 +233,47 @@ fn nobody_listens_where_the_truncated_reply_came_from(on: On) {
         assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
         assert_eq!(inner(&error).asked().len(), 2);
         answer.await.unwrap();
+    });
+}
+
+/// A listener that lets nobody in, one that reads nothing, one that answers half: the connect waits, then the read of the
+/// length, then the read of the rest.
+fn every_wait_over_tcp_names_the_caller_s_line(on: On) {
+    on.sim(async {
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let addr = silent.local_addr().unwrap();
+        let line = line!() + 2;
+        let look_up = |resolver: DnsResolver| {
+            let asking = async move { resolver.lookup("host").await };
+            mainspring::spawn(asking)
+        };
+        let check = |wait: &str| {
+            let snapshot = mainspring::inspect::snapshot().to_string();
+            let row = snapshot.lines().find(|row| row.contains(wait));
+            let row = row.unwrap_or_else(|| panic!("nobody waits for {wait}: {snapshot}"));
+            let here = format!("tests/dns/tcp.rs:{line}");
+            assert!(row.contains(&here), "{wait}: {snapshot}");
+            assert!(!snapshot.contains("src/net/dns"), "{snapshot}");
+        };
+        let unseen = Plan::new().from(Call::SocketOption, 1, u64::MAX, Fault::Errno(libc::EAGAIN));
+        let unseen = unseen
+            .from(Call::Connect, 1, u64::MAX, Fault::Short(0))
+            .install();
+        let connecting = look_up(resolver(&[addr], "options no-aaaa use-vc"));
+        mainspring::yield_now().await;
+        check("to become writable");
+        connecting.abort();
+        drop((connecting.await, unseen));
+        for answer in [&b""[..], b"\0\x20half of it"] {
+            let reading = look_up(resolver(&[addr], "options no-aaaa use-vc"));
+            turns(4).await;
+            let (far, _) = silent.accept().unwrap();
+            std::io::Write::write_all(&mut &far, answer).unwrap();
+            turns(4).await;
+            check("to become readable");
+            reading.abort();
+            assert!(reading.await.is_err());
+            drop(far);
+        }
     });
 }

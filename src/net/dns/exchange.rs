@@ -19,8 +19,10 @@ use super::Here;
 use super::datagram::Datagrams;
 use super::error::Said;
 use super::message::{Code, MESSAGE_MAX, Message, Question};
-use crate::net::TcpStream;
-use crate::time::timeout;
+use crate::io::endpoint::Endpoint;
+use crate::io::endpoint::transfer::{Read, Reading, Wait, WriteAll, Writing};
+use crate::net::connect::{Connect, ConnectTarget};
+use crate::time::timeout_from;
 
 /// What a server may send over UDP: as much as passes every path without being cut in pieces.
 const UDP_PAYLOAD: u16 = 1232;
@@ -104,25 +106,27 @@ impl Exchange<'_> {
     }
 
     async fn limit<T>(&self, exchange: impl Future<Output = Result<T, Said>>) -> Result<T, Said> {
-        match timeout(self.timeout, exchange).await {
+        match timeout_from(self.timeout, exchange, self.here).await {
             Ok(answer) => answer,
             Err(_) => Err(Said::Nothing(self.timeout)),
         }
     }
 
-    /// One message there and one back, each with its length before it.
+    /// One message there and one back, each with its length before it. Every wait names the line of whoever looks
+    /// up, so none is made by a method of the stream's, which would name ours.
     async fn fetch(&self) -> io::Result<Vec<u8>> {
-        let stream = TcpStream::connect(self.server).await?;
+        let stream = Connect::new(self.server.into_target(), self.here).await?;
+        let socket = stream.as_endpoint();
         let query = self.query();
         let mut framed = Vec::with_capacity(query.len() + 2);
         framed.extend_from_slice(&(query.len() as u16).to_be_bytes());
         framed.extend_from_slice(&query);
         // In one piece: some servers read the length and the message with one call.
-        stream.write_all(&framed).await?;
+        WriteAll::new(Wait::new(socket, Writing, self.here), &framed).await?;
         let mut len = [0; 2];
-        read_all(&stream, &mut len).await?;
+        read_all(socket, &mut len, self.here).await?;
         let mut reply = vec![0; usize::from(u16::from_be_bytes(len))];
-        read_all(&stream, &mut reply).await?;
+        read_all(socket, &mut reply, self.here).await?;
         Ok(reply)
     }
 
@@ -160,9 +164,9 @@ fn whole(bytes: &[u8]) -> Result<Answer, Said> {
         .map_err(Said::Garbage)
 }
 
-async fn read_all(stream: &TcpStream, mut rest: &mut [u8]) -> io::Result<()> {
+async fn read_all(socket: &Endpoint, mut rest: &mut [u8], here: Here) -> io::Result<()> {
     while !rest.is_empty() {
-        match stream.read(rest).await? {
+        match Read::new(Wait::new(socket, Reading, here), rest).await? {
             0 => return Err(io::ErrorKind::UnexpectedEof.into()),
             count => rest = &mut rest[count..],
         }
