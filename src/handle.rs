@@ -8,17 +8,21 @@
 //!
 //! *Cost.* Two allocations per spawn (block and slot), one system call if the loop sleeps.
 
+#[cfg(all(test, mainspring_loom))]
+mod models;
+
 use std::fmt;
 use std::future::{Future, poll_fn, ready};
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use crate::callback::Callback;
 use crate::event_loop::EventLoop;
 use crate::pool::{self, BlockingStatistics, Class, SentJob};
+use crate::shim::{Condvar, Mutex, MutexGuard, lock};
 use crate::task::core::{Core, CoreRef};
 use crate::task::failure;
 use crate::task::join::{self, JoinError};
@@ -359,9 +363,8 @@ impl<T> Slot<T> {
         }
     }
 
-    /// No user code runs under the lock, so it can't be poisoned.
     fn lock(&self) -> MutexGuard<'_, SlotInner<T>> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.inner)
     }
 
     /// The task that works for it says how it is woken. `false`: it was aborted.

@@ -1,7 +1,7 @@
 //! Atomics, locks, cells and thread-locals, under one name for real builds and for loom models.
 //!
-//! *Role.* Everything in [`crate::task`], [`crate::pool`] and [`crate::channel`] that more than one thread
-//! can touch is built from these names, so that the loom models (`models.rs` in each of them) run the shipped
+//! *Role.* Everything in [`crate::task`], [`crate::pool`], [`crate::channel`] and [`crate::handle`] that more than one
+//! thread can touch is built from these names, so that the loom models (`models.rs` in each of them) run the shipped
 //! types and not a copy. Under `--cfg mainspring_loom` they are loom's; else they are std's and cost nothing.
 //! For ThreadSanitizer, the locks are std's with a word each (`ordered.rs`).
 

@@ -32,12 +32,13 @@ use std::cell::{Cell, RefCell};
 use std::mem::{self, ManuallyDrop};
 use std::ptr;
 use std::sync::atomic::Ordering::{AcqRel, Acquire};
-use std::sync::atomic::{AtomicBool, fence};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::atomic::fence;
+use std::sync::{Arc, Weak};
 use std::task::{RawWaker, RawWakerVTable, Waker};
 
 use super::raw::Header;
 use super::waker;
+use crate::shim::{AtomicBool, Mutex, MutexGuard, lock};
 
 /// Relays in relays beyond this depth are not looked through: wakers of each other's children may go in a circle.
 const DEPTH_MAX: usize = 64;
@@ -84,15 +85,14 @@ impl Relay {
                 is_noted: AtomicBool::new(true),
             };
             Relay {
-                noted: Mutex::default(),
+                noted: Mutex::new(Noted::default()),
                 children: (0..count).map(child).collect(),
             }
         })
     }
 
-    /// No user code runs under the lock, so it can't be poisoned.
     fn lock(&self) -> MutexGuard<'_, Noted> {
-        self.noted.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.noted)
     }
 
     /// Whoever is noted from now on wakes `parent`.
@@ -314,6 +314,9 @@ impl Census {
         is_all.then_some(tasks)
     }
 }
+
+#[cfg(all(test, mainspring_loom))]
+mod models;
 
 #[cfg(all(test, not(mainspring_loom)))]
 mod tests {
