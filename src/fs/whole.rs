@@ -156,7 +156,7 @@ pub fn write(path: impl AsRef<Path>, contents: impl Into<Vec<u8>>) -> Op<()> {
 /// Not safe, because the bytes may be there all the same, and would be there twice.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 #[track_caller]
 pub fn append(path: impl AsRef<Path>, contents: impl Into<Vec<u8>>) -> Op<()> {
     let (path, contents) = (path.as_ref().to_path_buf(), contents.into());
