@@ -143,15 +143,15 @@ impl Bell {
 
     /// Makes it silent again; then look at the counts, which is what it rang for.
     pub fn quiet(&self) {
-        let place = self.place();
-        // First the flag: a signal that comes in between rings anew.
-        place.is_rung.store(false, Release);
         let mut bytes = [0; 64];
         while let Ok(count) = rustix::io::read(self, &mut bytes) {
             if count < bytes.len() {
                 break;
             }
         }
+        // Then the flag: the other way round, the byte of a signal in between would be read off with the flag left up,
+        // and no later one would write. A signal in between has been counted, which the swap lets the caller see.
+        self.place().is_rung.swap(false, AcqRel);
     }
 }
 
