@@ -131,8 +131,8 @@ fn p57_hz_f02_of_a_hundred_thousand_signals_the_last_is_seen(on: On) {
                 }
                 let sent = sender.join().unwrap();
                 heard += listener.try_recv().map_or(0, |received| received.count);
-                assert_eq!(heard, sent, "all that were delivered");
-                assert!(heard > 0);
+                // One that was on its way may have come since the sender looked.
+                assert!(heard >= sent && sent > 0, "{heard} of {sent}");
             })
             .unwrap();
     });
