@@ -90,7 +90,7 @@ pub(crate) fn raise(signal: Signal) {
 /// Sends a thread a signal.
 pub(crate) fn signal_thread<T>(thread: &std::thread::JoinHandle<T>, signal: Signal) {
     // SAFETY: the thread has not been joined, so its id is its own.
-    unsafe { libc::pthread_kill(thread.as_pthread_t(), signal.number()) };
+    unsafe { libc::pthread_kill(thread.as_pthread_t() as _, signal.number()) };
 }
 
 /// Forks a child that sends itself the signal and exits. Says whether it came to its exit.
