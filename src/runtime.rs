@@ -1,4 +1,4 @@
-//! `Runtime`: one event loop as a value; `run`: one event loop as a function; `Builder`: how it is made.
+//! `Runtime`: one event loop as a value; `run`: one event loop as a function.
 //!
 //! *Role.* The door. A thread runs one loop at a time; a second `run`, `tick` or a runtime's drop while
 //! one is entered is a panic in one sentence that changes nothing.
@@ -9,8 +9,11 @@
 //! What is used afterwards answers `NotConnected: the loop is gone`.
 
 mod after_fork;
+mod builder;
 mod hooks;
 mod pooled;
+
+pub use self::builder::Builder;
 
 use std::cell::OnceCell;
 use std::fmt;
@@ -22,27 +25,18 @@ use std::panic::Location;
 use std::rc::Rc;
 use std::time::Duration;
 
-#[cfg(feature = "sim")]
-use mainspring_sys::Selector;
-use mainspring_sys::fork::{self, LocalFd};
-use mainspring_sys::{BackendKind, Clock, Instant};
+use mainspring_sys::Instant;
+use mainspring_sys::fork::LocalFd;
 
 use crate::context::{self, Entered};
-use crate::debug;
-use crate::event_loop::{EventLoop, Settings, TickHook, TickStats};
+use crate::event_loop::{EventLoop, TickStats};
 use crate::handle::Handle;
 use crate::inspect::{self, Metrics, Snapshot, Why};
-use crate::pool::{self, BlockingStatistics, Pool};
-use crate::reactor::Reactor;
+use crate::pool::BlockingStatistics;
 use crate::resolver::Resolver;
-use crate::task::core::{Owner, POLLS_PER_TURN};
-use crate::task::hooks::Hooks;
 use crate::task::info::TaskInfo;
 use crate::task::join::{self, JoinHandle, TaskId};
 use crate::task::record::SpawnMeta;
-
-/// How many events one wait reports at most, unless the builder says otherwise.
-const EVENT_CAPACITY: usize = 1024;
 
 /// Runs `future` to its end on a new event loop, then aborts what it left behind.
 ///
@@ -68,228 +62,6 @@ pub fn run<F: Future>(future: F) -> io::Result<F::Output> {
         "mainspring::run was called inside a running loop; a thread runs one loop at a time",
     );
     Builder::new().build_unopened().block_on(future)
-}
-
-/// Sets up a [`Runtime`].
-///
-/// ```
-/// use mainspring::{BackendKind, Builder};
-/// let runtime = Builder::new().name("worker").backend(BackendKind::Poll).build().unwrap();
-/// assert_eq!(runtime.backend_name(), "poll");
-/// ```
-#[must_use = "a builder makes nothing until `build`"]
-pub struct Builder {
-    backend: BackendKind,
-    name: Option<String>,
-    batch_max: u32,
-    event_capacity: usize,
-    seed: u64,
-    clock: Clock,
-    pool: pool::Options,
-    is_timed: bool,
-    is_debug: bool,
-    slow_poll: Option<Duration>,
-    spin: Duration,
-    reports_unfinished: bool,
-    hooks: Hooks,
-    tick_hooks: Vec<TickHook>,
-    resolver: Option<Rc<dyn Resolver>>,
-    #[cfg(feature = "sim")]
-    selector: Option<Selector>,
-}
-
-impl Default for Builder {
-    fn default() -> Builder {
-        Builder::new()
-    }
-}
-
-impl Builder {
-    /// The defaults: the target's own selector, no name, 128 polls per tick, 1024 events per wait.
-    pub fn new() -> Builder {
-        Builder {
-            backend: BackendKind::default(),
-            name: None,
-            batch_max: POLLS_PER_TURN,
-            event_capacity: EVENT_CAPACITY,
-            seed: 0,
-            clock: Clock::default(),
-            pool: pool::Options::default(),
-            is_timed: false,
-            is_debug: debug::is_on(),
-            slow_poll: None,
-            spin: Duration::ZERO,
-            reports_unfinished: debug::is_on(),
-            hooks: Hooks::default(),
-            tick_hooks: Vec::new(),
-            resolver: None,
-            #[cfg(feature = "sim")]
-            selector: None,
-        }
-    }
-
-    /// Chooses the selector: the target's own, or poll(2), which every Unix has.
-    pub fn backend(mut self, backend: BackendKind) -> Builder {
-        self.backend = backend;
-        self
-    }
-
-    /// Names the loop, for [`Runtime::name`] and reports.
-    pub fn name(mut self, name: impl Into<String>) -> Builder {
-        self.name = Some(name.into());
-        self
-    }
-
-    /// Most polls per tick, 1 to 128. The selector is asked at least once per 128 polls all the same.
-    ///
-    /// # Panics
-    /// If `batch_max` is 0 or above 128.
-    #[track_caller]
-    pub fn batch_max(mut self, batch_max: u32) -> Builder {
-        assert!(
-            (1..=POLLS_PER_TURN).contains(&batch_max),
-            "batch_max must be between 1 and 128"
-        );
-        self.batch_max = batch_max;
-        self
-    }
-
-    /// Most events per wait; the rest is reported by the next.
-    ///
-    /// # Panics
-    /// If `capacity` is 0.
-    #[track_caller]
-    pub fn event_capacity(mut self, capacity: usize) -> Builder {
-        assert!(capacity > 0, "event_capacity must be at least 1");
-        self.event_capacity = capacity;
-        self
-    }
-
-    /// Who is asked for names, by [`lookup`](crate::net::lookup) and whoever connects to a name. Without this
-    /// the system is asked, on a thread of the pool. [`Runtime::set_resolver`] changes it later.
-    pub fn resolver(mut self, resolver: impl Resolver + 'static) -> Builder {
-        self.resolver = Some(Rc::new(resolver));
-        self
-    }
-
-    /// Where the loop's random numbers begin, by which [`select!`](crate::select) is fair. It is 0 unless it is
-    /// said, so that one program makes the same choices each time it runs.
-    pub fn seed(mut self, seed: u64) -> Builder {
-        self.seed = seed;
-        self
-    }
-
-    /// Whether the loop measures from the start; see [`inspect::set_timing`].
-    pub fn timing(mut self, is_on: bool) -> Builder {
-        self.is_timed = is_on;
-        self
-    }
-
-    /// Reports each poll that takes `most` or longer: one line on standard error with the task's name and the line
-    /// that spawned it, or a call of the hook of [`inspect::on_report`]. It turns timing on.
-    ///
-    /// ```
-    /// use std::time::Duration;
-    /// let runtime = mainspring::Builder::new().slow_poll(Duration::from_millis(20)).build().unwrap();
-    /// # drop(runtime);
-    /// ```
-    pub fn slow_poll(mut self, most: Duration) -> Builder {
-        self.slow_poll = Some(most);
-        self
-    }
-
-    /// Debug mode: the loop measures, and reports polls that take 100 ms or longer (or what
-    /// [`Builder::slow_poll`] says) and tasks that can never run again, for which it looks before it sleeps for
-    /// a second or longer. Unless this says otherwise it is on if the environment has `MAINSPRING_DEBUG` with
-    /// anything but `0` in it.
-    pub fn debug(mut self, is_on: bool) -> Builder {
-        self.is_debug = is_on;
-        self
-    }
-
-    /// The clock the loop lives by.
-    #[cfg(feature = "sim")]
-    pub fn clock(mut self, clock: Clock) -> Builder {
-        self.clock = clock;
-        self
-    }
-
-    /// A selector made by hand, in place of a backend.
-    #[cfg(feature = "sim")]
-    pub fn selector(mut self, selector: Selector) -> Builder {
-        self.selector = Some(selector);
-        self
-    }
-
-    /// Opens the selector and makes the loop.
-    ///
-    /// # Errors
-    /// That the selector could not be opened, with the kernel's errno.
-    pub fn build(mut self) -> io::Result<Runtime> {
-        let reactor = self.reactor();
-        reactor.open()?;
-        Ok(self.build_over(reactor))
-    }
-
-    /// Leaves the selector to be opened by whoever first waits for it.
-    fn build_unopened(mut self) -> Runtime {
-        let reactor = self.reactor();
-        self.build_over(reactor)
-    }
-
-    #[cfg(not(feature = "sim"))]
-    fn reactor(&mut self) -> Reactor {
-        Reactor::new(self.backend, self.event_capacity)
-    }
-
-    #[cfg(feature = "sim")]
-    fn reactor(&mut self) -> Reactor {
-        match self.selector.take() {
-            Some(selector) => Reactor::over(selector, self.event_capacity),
-            None => Reactor::new(self.backend, self.event_capacity),
-        }
-    }
-
-    fn build_over(self, reactor: Reactor) -> Runtime {
-        fork::watch();
-        let settings = Settings {
-            batch_max: self.batch_max,
-            name: self.name,
-            spin: self.spin,
-            reports_unfinished: self.reports_unfinished,
-            hooks: self.hooks,
-            tick_hooks: self.tick_hooks,
-        };
-        let core = Owner::new();
-        core.set_seed(self.seed);
-        let pool = Pool::new(self.pool);
-        let event_loop = EventLoop::new(core, reactor, pool, self.clock, settings);
-        event_loop.resolver.set(self.resolver);
-        event_loop.timing.slow_poll.set(self.slow_poll);
-        if self.is_debug {
-            event_loop.set_debug();
-        }
-        if self.is_timed || self.slow_poll.is_some() {
-            event_loop.set_timing(true);
-        }
-        Runtime {
-            event_loop: Rc::new(event_loop),
-            selector_fd: OnceCell::new(),
-        }
-    }
-}
-
-impl fmt::Debug for Builder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Builder")
-            .field("backend", &self.backend)
-            .field("name", &self.name)
-            .field("batch_max", &self.batch_max)
-            .field("event_capacity", &self.event_capacity)
-            .field("spin", &self.spin)
-            .field("on_failure", &self.hooks.policy)
-            .finish_non_exhaustive()
-    }
 }
 
 /// One event loop with its tasks, for one thread.
