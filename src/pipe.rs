@@ -67,9 +67,14 @@ pub struct PipeWriter {
 
 impl PipeReader {
     pub(crate) fn new(fd: Fd) -> PipeReader {
-        PipeReader {
-            endpoint: Endpoint::new(fd, Family::Pipe),
-        }
+        let endpoint = Endpoint::new(fd, Family::Pipe);
+        PipeReader { endpoint }
+    }
+
+    /// A FIFO's end.
+    fn of_strangers(fd: Fd) -> PipeReader {
+        let endpoint = Endpoint::new(fd, Family::StrangePipe);
+        PipeReader { endpoint }
     }
 
     read_methods!();
@@ -82,9 +87,14 @@ impl PipeReader {
 
 impl PipeWriter {
     pub(crate) fn new(fd: Fd) -> PipeWriter {
-        PipeWriter {
-            endpoint: Endpoint::new(fd, Family::Pipe),
-        }
+        let endpoint = Endpoint::new(fd, Family::Pipe);
+        PipeWriter { endpoint }
+    }
+
+    /// A FIFO's end.
+    fn of_strangers(fd: Fd) -> PipeWriter {
+        let endpoint = Endpoint::new(fd, Family::StrangePipe);
+        PipeWriter { endpoint }
     }
 
     write_methods!();
@@ -109,7 +119,7 @@ macro_rules! end {
                         "the descriptor is no pipe; `AsyncFd` takes any that can be waited for";
                     return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
                 }
-                let endpoint = Endpoint::adopted(sys::adopt(fd)?, Family::Pipe);
+                let endpoint = Endpoint::adopted(sys::adopt(fd)?, Family::StrangePipe);
                 Ok($end { endpoint })
             }
 

@@ -9,6 +9,7 @@ use std::cell::Cell;
 use std::io::{ErrorKind, IoSlice, IoSliceMut};
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::time::Duration;
 
 use mainspring::io::{AsyncReadExt, AsyncWriteExt};
 use mainspring::pipe::{self, FifoOptions, PipeReader, PipeWriter};
@@ -24,6 +25,7 @@ on_both! {
     a_closed_writer_writes_no_more,
     several_buffers_go_with_one_call,
     a_descriptor_becomes_an_end_and_comes_out_again,
+    packets_of_a_stranger_are_read_to_the_last,
     a_fifo_is_read_and_written,
     a_fifo_that_keeps_itself_open_never_ends,
     a_wait_names_its_line,
@@ -173,6 +175,35 @@ fn a_descriptor_becomes_an_end_and_comes_out_again(on: On) {
             assert_eq!(error.kind(), ErrorKind::InvalidInput);
         })
         .unwrap();
+}
+
+/// A read stops behind each packet, and the end that reads cannot know: a short one is not the last.
+fn packets_of_a_stranger_are_read_to_the_last(on: On) {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    on.runtime()
+        .block_on(async {
+            use rustix::pipe::{PipeFlags, pipe_with};
+            let (reader, writer) = pipe_with(PipeFlags::CLOEXEC).unwrap();
+            rustix::fs::fcntl_setfl(&writer, rustix::fs::OFlags::DIRECT).unwrap();
+            let reader = PipeReader::from_fd(reader).unwrap();
+            let task = spawn(async move {
+                let mut buf = [0; 100];
+                let first = reader.read(&mut buf).await.unwrap();
+                let second = reader.read(&mut buf[first..]).await.unwrap();
+                buf[..first + second].to_vec()
+            });
+            yield_now().await;
+            for packet in [&b"tick"[..], b"-tock"] {
+                assert_eq!(rustix::io::write(&writer, packet).unwrap(), packet.len());
+            }
+            let both = mainspring::time::timeout(Duration::from_secs(20), task).await;
+            let both = both.expect("the second packet wakes nobody");
+            assert_eq!(both.unwrap(), b"tick-tock");
+            drop(writer);
+        })
+        .unwrap();
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    let _ = on;
 }
 
 /// A FIFO of its own, removed on drop.

@@ -44,13 +44,22 @@ pub(crate) enum Family {
     Unix,
     /// Datagrams, whole or not at all: how long one is says nothing of the next.
     Datagram,
-    /// A stream of bytes in one direction, which is no socket: a pipe, a FIFO.
+    /// A stream of bytes in one direction, which is no socket: a pipe of our own.
     Pipe,
+    /// A pipe that came from elsewhere, a FIFO: whoever writes into it may have asked for packets (O_DIRECT), and a read
+    /// stops behind each, whatever comes after it. The reading end does not show that.
+    StrangePipe,
 }
 
 impl Family {
+    /// Whether a short transfer says that nothing is left, or no room.
+    #[inline]
+    fn is_telling(self) -> bool {
+        !matches!(self, Family::Datagram | Family::StrangePipe)
+    }
+
     fn is_socket(self) -> bool {
-        self != Family::Pipe
+        !matches!(self, Family::Pipe | Family::StrangePipe)
     }
 
     #[inline]
@@ -58,7 +67,7 @@ impl Family {
         match self {
             Family::Tcp | Family::Datagram => socket::recv(fd, buf),
             Family::Unix => socket::recv_unix(fd, &mut [IoSliceMut::new(buf)]),
-            Family::Pipe => pipe::read(fd, buf),
+            Family::Pipe | Family::StrangePipe => pipe::read(fd, buf),
         }
     }
 
@@ -66,7 +75,7 @@ impl Family {
         match self {
             Family::Tcp | Family::Datagram => socket::recv_vectored(fd, bufs),
             Family::Unix => socket::recv_unix(fd, bufs),
-            Family::Pipe => pipe::read_vectored(fd, bufs),
+            Family::Pipe | Family::StrangePipe => pipe::read_vectored(fd, bufs),
         }
     }
 
@@ -113,8 +122,7 @@ impl Endpoint {
     /// the family (hz_c05).
     #[inline]
     pub(crate) fn moved(&self, direction: Direction, moved: Moved) -> usize {
-        // Of datagrams the length of one says nothing of the next.
-        if self.family != Family::Datagram {
+        if self.family.is_telling() {
             self.source.transferred(direction, moved.done, moved.asked);
         }
         moved.done

@@ -68,7 +68,7 @@ impl FifoOptions {
         } else {
             End::Reader
         };
-        sys::open_fifo(path.as_ref(), end).map(PipeReader::new)
+        sys::open_fifo(path.as_ref(), end).map(PipeReader::of_strangers)
     }
 
     /// Opens the end that is written, at once.
@@ -81,6 +81,6 @@ impl FifoOptions {
         } else {
             End::Writer
         };
-        sys::open_fifo(path.as_ref(), end).map(PipeWriter::new)
+        sys::open_fifo(path.as_ref(), end).map(PipeWriter::of_strangers)
     }
 }
