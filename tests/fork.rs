@@ -17,8 +17,10 @@ use std::sync::mpsc;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
-use mainspring::io::{AsyncFd, AsyncReadExt};
+use mainspring::fs::{self, File, TempDir, TempFile};
+use mainspring::io::{AsyncFd, AsyncReadExt, AsyncWriteExt};
 use mainspring::net::UnixStream;
+use mainspring::process::{self, Child, Stdio};
 use mainspring::time::{sleep, timeout};
 use mainspring::{BackendKind, Builder, Runtime, spawn_blocking};
 use mainspring_sys::fault::{Call, Fault, Plan};
@@ -61,6 +63,10 @@ suite! {
     p63_hz_f04_a_bell_of_signals_is_the_childs_own_after_fork,
     p63_a_child_leaves_the_file_of_its_parents_socket,
     p63_a_fork_inside_a_task_ends_the_childs_loop_and_leaves_room_for_another,
+    p63_a_child_that_drops_the_runtime_kills_no_program_of_the_parent,
+    p63_a_program_of_the_parent_is_neither_signalled_nor_waited_for_in_the_child,
+    p63_a_child_that_drops_the_runtime_removes_no_temporary_file_of_the_parent,
+    p63_what_a_file_took_before_the_fork_the_parent_writes_alone,
     p63_a_daemon_takes_its_loop_along,
     p63_a_thread_with_a_loop_of_its_own_does_not_hinder_a_fork,
 }
@@ -613,6 +619,188 @@ fn p63_a_child_leaves_the_file_of_its_parents_socket(kind: BackendKind) {
     assert!(socket_path().exists());
     drop(listener.take());
     assert!(!socket_path().exists());
+}
+
+/// A program that says what it is told, until it is told no more; killed with its handle.
+fn cat() -> Child {
+    process::Command::new("cat")
+        .stdin(Stdio::Piped)
+        .stdout(Stdio::Piped)
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap()
+}
+
+/// That it still runs, and was left alone.
+async fn still_says(mut child: Child) {
+    let (input, mut output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    input.write_all(b"x").await.unwrap();
+    let mut byte = [0];
+    output.read_exact(&mut byte).await.unwrap();
+    assert_eq!(&byte, b"x");
+    drop(input);
+    let status = child.wait().await.unwrap();
+    assert!(status.success(), "{status}");
+}
+
+fn p63_a_child_that_drops_the_runtime_kills_no_program_of_the_parent(kind: BackendKind) {
+    let runtime = runtime(kind);
+    let child = runtime.block_on(async { cat() }).unwrap();
+    // One that a task waits for, and one whose end is waited for in the background.
+    let (go, gate) = mainspring::channel::oneshot();
+    let task = runtime.spawn(async move {
+        {
+            let mut end = std::pin::pin!(child.wait());
+            poll_fn(|cx| {
+                assert!(end.as_mut().poll(cx).is_pending());
+                Poll::Ready(())
+            })
+            .await;
+            gate.await.unwrap();
+        }
+        still_says(child).await;
+    });
+    let left = runtime.block_on(async {
+        let mut left = cat();
+        left.set_kill_on_drop(false);
+        let pipes = (left.stdin.take().unwrap(), left.stdout.take().unwrap());
+        drop(left);
+        mainspring::yield_to_io().await;
+        pipes
+    });
+    let (input, mut output) = left.unwrap();
+    let runtime = Cell::new(Some(runtime));
+    fork(|| drop(runtime.take())).join();
+    let runtime = runtime.take().unwrap();
+    go.send(()).unwrap();
+    runtime
+        .block_on(timeout(LONG, task))
+        .unwrap()
+        .unwrap()
+        .unwrap();
+    let said = async {
+        input.write_all(b"y").await.unwrap();
+        drop(input);
+        let mut all = Vec::new();
+        output.read_to_end(&mut all).await.unwrap();
+        all
+    };
+    assert_eq!(
+        runtime.block_on(timeout(LONG, said)).unwrap().unwrap(),
+        b"y"
+    );
+}
+
+fn p63_a_program_of_the_parent_is_neither_signalled_nor_waited_for_in_the_child(kind: BackendKind) {
+    let mut runtime = runtime(kind);
+    let child = Cell::new(Some(runtime.block_on(async { cat() }).unwrap()));
+    fork(|| {
+        let child = child.take().unwrap();
+        let refused = |error: std::io::Error| {
+            assert_eq!(error.kind(), ErrorKind::NotFound);
+            assert!(error.to_string().contains("before a fork"), "{error}");
+        };
+        refused(child.kill().unwrap_err());
+        refused(child.signal_group(process::Signal::KILL).unwrap_err());
+        refused(child.try_wait().unwrap_err());
+        runtime.after_fork().unwrap();
+        let end = async {
+            refused(child.wait().await.unwrap_err());
+            // Its own are its own, and who ends is waited for.
+            let own = cat();
+            own.kill().unwrap();
+            assert!(!own.wait().await.unwrap().success());
+            drop(child);
+        };
+        runtime.block_on(timeout(LONG, end)).unwrap().unwrap();
+    })
+    .join();
+    let child = child.take().unwrap();
+    runtime
+        .block_on(timeout(LONG, still_says(child)))
+        .unwrap()
+        .unwrap();
+}
+
+fn p63_a_child_that_drops_the_runtime_removes_no_temporary_file_of_the_parent(kind: BackendKind) {
+    let runtime = runtime(kind);
+    let made = async {
+        (
+            TempFile::new().await.unwrap(),
+            TempDir::new().await.unwrap(),
+        )
+    };
+    let (file, folder) = runtime.block_on(made).unwrap();
+    let (file_path, folder_path) = (file.path().to_path_buf(), folder.path().to_path_buf());
+    let task = runtime.spawn(async move {
+        let _kept = (file, folder);
+        std::future::pending::<()>().await;
+    });
+    runtime.tick().unwrap();
+    let slot = Cell::new(Some(runtime));
+    fork(|| drop(slot.take())).join();
+    assert!(file_path.exists() && folder_path.exists());
+    // Nor does one that goes on with the loop, and ends the task there.
+    fork(|| {
+        let mut runtime = slot.take().unwrap();
+        runtime.after_fork().unwrap();
+        task.abort();
+        // Whether something was removed is known when the pool has ended.
+        assert!(runtime.shutdown(LONG).unwrap());
+    })
+    .join();
+    assert!(file_path.exists() && folder_path.exists());
+    drop(slot.take());
+    assert!(!file_path.exists() && !folder_path.exists());
+}
+
+fn p63_what_a_file_took_before_the_fork_the_parent_writes_alone(kind: BackendKind) {
+    let runtime = Builder::new()
+        .backend(kind)
+        .blocking_threads_max(1)
+        .build()
+        .unwrap();
+    let path = std::env::temp_dir().join(format!("mainspring-fork-{}.txt", std::process::id()));
+    let open = File::options().append(true).create_new(true).open(&path);
+    let file = Cell::new(Some(runtime.block_on(open).unwrap().unwrap()));
+    // The one thread is busy, so the bytes wait.
+    let (go, gate) = mpsc::channel::<()>();
+    let (started, has_started) = mpsc::channel();
+    let entered = runtime.enter();
+    drop(spawn_blocking(move || {
+        started.send(()).unwrap();
+        gate.recv().unwrap();
+    }));
+    drop(entered);
+    has_started.recv().unwrap();
+    let mut taken = file.take().unwrap();
+    runtime
+        .block_on(taken.write_all(b"parent"))
+        .unwrap()
+        .unwrap();
+    let both = Cell::new(Some((taken, runtime)));
+    fork(|| drop(both.take())).join();
+    assert_eq!(std::fs::read(&path).unwrap(), b"");
+    // A child that goes on with the file writes what it was given there.
+    fork(|| {
+        let (mut file, mut runtime) = both.take().unwrap();
+        runtime.after_fork().unwrap();
+        let write = async {
+            file.write_all(b"child, ").await.unwrap();
+            file.flush().await.unwrap();
+        };
+        runtime.block_on(timeout(LONG, write)).unwrap().unwrap();
+    })
+    .join();
+    let (mut taken, runtime) = both.take().unwrap();
+    go.send(()).unwrap();
+    let end = async {
+        taken.flush().await.unwrap();
+        fs::read(&path).await.unwrap()
+    };
+    let text = runtime.block_on(end).unwrap();
+    assert_eq!(String::from_utf8_lossy(&text), "child, parent");
+    std::fs::remove_file(&path).unwrap();
 }
 
 fn p63_a_daemon_takes_its_loop_along(kind: BackendKind) {

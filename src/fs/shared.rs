@@ -14,14 +14,17 @@
 //!
 //! *End.* Whoever drops the last reference writes what is left, wherever that is: bytes that were taken are not lost because
 //! a loop ends (hz_g09).
+//!
+//! *Fork.* What was taken before a fork the parent writes, and so must not be written by its child as well; and the thread
+//! that wrote it is not there. So in the child the lane is found empty and free.
 
 use std::fs::File;
 use std::io;
 use std::mem;
 
-use mainspring_sys::file as sys;
+use mainspring_sys::{file as sys, fork};
 
-use crate::shim::{Condvar, Mutex, lock};
+use crate::shim::{Condvar, Mutex, MutexGuard, lock};
 
 /// So many bytes are taken before they are written; then a write waits.
 pub(super) const KEPT_MAX: usize = 1024 * 1024;
@@ -35,7 +38,6 @@ pub(super) struct Shared {
     drained: Condvar,
 }
 
-#[derive(Default)]
 struct Lane {
     /// Taken, not written.
     kept: Vec<u8>,
@@ -45,6 +47,20 @@ struct Lane {
     is_writer_coming: bool,
     /// Why bytes went back.
     error: Option<io::Error>,
+    /// In which the bytes were taken.
+    generation: u32,
+}
+
+impl Lane {
+    fn new() -> Lane {
+        Lane {
+            kept: Vec::new(),
+            is_busy: false,
+            is_writer_coming: false,
+            error: None,
+            generation: fork::generation(),
+        }
+    }
 }
 
 /// What became of bytes that were given to [`Shared::take`].
@@ -70,7 +86,7 @@ impl Shared {
     pub(super) fn new(file: File) -> Shared {
         Shared {
             file,
-            lane: Mutex::new(Lane::default()),
+            lane: Mutex::new(Lane::new()),
             drained: Condvar::new(),
         }
     }
@@ -79,12 +95,20 @@ impl Shared {
         &self.file
     }
 
+    fn lane(&self) -> MutexGuard<'_, Lane> {
+        let mut lane = lock(&self.lane);
+        if fork::is_inherited(lane.generation) {
+            *lane = Lane::new();
+        }
+        lane
+    }
+
     /// Takes what there is room for.
     ///
     /// # Errors
     /// That of an earlier write, once; nothing is taken then.
     pub(super) fn take<'a>(&self, bufs: impl Iterator<Item = &'a [u8]>) -> io::Result<Taken> {
-        let mut lane = lock(&self.lane);
+        let mut lane = self.lane();
         if let Some(error) = lane.error.take() {
             return Err(error);
         }
@@ -108,11 +132,11 @@ impl Shared {
 
     /// The error of an earlier write, once.
     pub(super) fn take_error(&self) -> io::Result<()> {
-        lock(&self.lane).error.take().map_or(Ok(()), Err)
+        self.lane().error.take().map_or(Ok(()), Err)
     }
 
     pub(super) fn standing(&self) -> Standing {
-        let lane = lock(&self.lane);
+        let lane = self.lane();
         match (lane.is_busy || lane.is_writer_coming, lane.kept.is_empty()) {
             (true, _) => Standing::Busy,
             (false, true) => Standing::Empty,
@@ -122,14 +146,14 @@ impl Shared {
 
     /// Somebody goes to send a writer; or the one that was sent will not come.
     pub(super) fn set_writer_coming(&self, is_coming: bool) {
-        lock(&self.lane).is_writer_coming = is_coming;
+        self.lane().is_writer_coming = is_coming;
     }
 
     /// As the writer that was sent: drains, and leaves an error to be told.
     pub(super) fn write(&self) {
         loop {
             let result = self.drain();
-            let mut lane = lock(&self.lane);
+            let mut lane = self.lane();
             // What came since then finds that a writer is coming.
             if result.is_err() || lane.kept.is_empty() {
                 lane.is_writer_coming = false;
@@ -144,7 +168,7 @@ impl Shared {
     /// # Errors
     /// What `write` says; what could not be written is kept, in front of what came meanwhile.
     pub(super) fn drain(&self) -> io::Result<()> {
-        let mut lane = lock(&self.lane);
+        let mut lane = self.lane();
         while lane.is_busy {
             lane = self
                 .drained
@@ -158,7 +182,7 @@ impl Shared {
             drop(lane);
             let (done, written) = sys::write_all(&self.file, &bytes);
             result = written;
-            lane = lock(&self.lane);
+            lane = self.lane();
             bytes.drain(..done);
             if bytes.is_empty() && lane.kept.is_empty() && bytes.capacity() <= SPARE_MAX {
                 lane.kept = bytes;

@@ -2,7 +2,7 @@
 //!
 //! *Model.* What is to be removed stands in a [`Removal`], and goes as that is dropped. `TempFile` and `TempDir` have theirs
 //! dropped by a thread of the pool; where there is no loop, or it ends first, it is dropped where it is, and waits for
-//! the disk.
+//! the disk. In the child of a fork it is left alone: the parent made it, and has it still.
 
 use std::fmt;
 use std::future::Future;
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use mainspring_sys::file as sys;
+use mainspring_sys::{file as sys, fork};
 
 use super::file::File;
 use super::op::{Op, send};
@@ -29,6 +29,8 @@ struct Removal {
     path: PathBuf,
     remove: fn(&Path) -> io::Result<()>,
     is_on: bool,
+    /// In which it was made.
+    generation: u32,
 }
 
 impl Removal {
@@ -37,6 +39,7 @@ impl Removal {
             path,
             remove,
             is_on: true,
+            generation: fork::generation(),
         }
     }
 
@@ -54,7 +57,7 @@ impl Removal {
 
 impl Drop for Removal {
     fn drop(&mut self) {
-        if self.is_on {
+        if self.is_on && !fork::is_inherited(self.generation) {
             // Who wants to hear of an error has `close`.
             let _ = (self.remove)(&self.path);
         }

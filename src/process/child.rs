@@ -38,7 +38,8 @@ const LOOKS_APART_MAX: Duration = Duration::from_millis(64);
 /// A child process. Made by [`Command::spawn`](super::Command::spawn).
 ///
 /// Dropping it leaves the program running, unless [`kill_on_drop`](super::Command::kill_on_drop) was said, and its end is waited
-/// for in the background: no zombie stays. Its pipes close with it.
+/// for in the background: no zombie stays. Its pipes close with it. In the child of a fork nothing kills the program, or waits for
+/// it: it is the parent's.
 pub struct Child {
     pub(super) shared: Rc<Shared>,
     /// What goes to its standard input, if that is a pipe. Take it out to have it in another task; drop it to end the input.
@@ -96,8 +97,8 @@ impl Child {
     /// Safe.
     ///
     /// # Errors
-    /// `NotFound` if something else in this program has waited for it, or SIGCHLD is ignored; `NotConnected` if the loop
-    /// is gone.
+    /// `NotFound` if something else in this program has waited for it, if SIGCHLD is ignored, or in the child of a fork;
+    /// `NotConnected` if the loop is gone.
     ///
     /// ```
     /// use mainspring::process::Command;
@@ -132,8 +133,8 @@ impl Child {
     /// Sends it a signal.
     ///
     /// # Errors
-    /// `NotFound` after its end was waited for: the number may be another's by now, and nobody is asked. EPERM, if it changed
-    /// its user.
+    /// `NotFound` after its end was waited for, and in the child of a fork: the number may be another's by now, and nobody is
+    /// asked. EPERM, if it changed its user.
     ///
     /// ```
     /// use mainspring::process::{Command, Signal};

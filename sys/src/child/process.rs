@@ -9,6 +9,10 @@
 //!        └───── ECHILD: somebody else was faster ──► lost
 //! ```
 //!
+//! *Fork.* A child that this process inherited by a fork is its parent's child, not its own: the parent may have reaped it by now,
+//! and its number may be anybody's, also that of a child of ours. So it is neither signalled nor asked for, and its
+//! watch, where that is a kqueue, is not closed by its number.
+//!
 //! # Invariants
 //!
 //! - **CHILD-1** Structs that the system fills are made zeroed, and read only after the call has said that it filled them.
@@ -22,6 +26,7 @@ use std::process::ExitStatus;
 use std::time::Duration;
 
 use crate::fault::{self, Call};
+use crate::fork::{self, LocalFd};
 
 /// What a process used, with what its own children used whom it has waited for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -64,18 +69,33 @@ enum State {
 pub struct Process {
     pid: i32,
     /// Readable from its end on. On Linux a pidfd, by which it is signalled as well.
-    watch: Option<OwnedFd>,
+    watch: Option<LocalFd>,
     state: Cell<State>,
+    /// In which it was started: in the child of a fork it is the parent's.
+    generation: u32,
 }
 
 impl Process {
     /// A child that was just started, with a descriptor of it, if there is one.
     pub(super) fn new(pid: i32, pidfd: Option<OwnedFd>) -> Process {
+        fork::watch();
+        // A fork's child inherits a pidfd, and no kqueue.
+        let watch = match pidfd {
+            Some(pidfd) => Some(LocalFd::new(pidfd, true)),
+            None => super::watch::open(pid).map(|queue| LocalFd::new(queue, false)),
+        };
         Process {
             pid,
-            watch: pidfd.or_else(|| super::watch::open(pid)),
+            watch,
             state: Cell::new(State::Started),
+            generation: fork::generation(),
         }
+    }
+
+    /// Whether another process started it, from which this one was forked.
+    #[must_use]
+    pub fn is_inherited(&self) -> bool {
+        fork::is_inherited(self.generation)
     }
 
     /// Its number, which is its own until it is reaped.
@@ -90,10 +110,10 @@ impl Process {
         self.watch.as_ref().map(AsFd::as_fd)
     }
 
-    /// Whether it was reaped, or is lost: nothing more is to be heard of it.
+    /// Whether it was reaped, or is lost, or the parent's: nothing more is to be heard of it.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        !matches!(self.state.get(), State::Started)
+        !matches!(self.state.get(), State::Started) || self.is_inherited()
     }
 
     /// What it used, once it was reaped.
@@ -108,11 +128,13 @@ impl Process {
     /// How it ended, if it has; it is reaped by that. Says the same ever after.
     ///
     /// # Errors
-    /// ECHILD if somebody else has reaped it: a `waitpid(-1)` elsewhere in the program, or SIGCHLD is ignored.
+    /// `NotFound` if somebody else has reaped it: a `waitpid(-1)` elsewhere in the program, or SIGCHLD is ignored; or if it
+    /// was inherited by a fork.
     pub fn try_wait(&self) -> io::Result<Option<ExitStatus>> {
         match self.state.get() {
             State::Reaped(status, _) => return Ok(Some(status)),
             State::Lost => return Err(lost(self.pid)),
+            State::Started if self.is_inherited() => return Err(inherited(self.pid)),
             State::Started => {}
         }
         match wait(self.pid) {
@@ -132,9 +154,12 @@ impl Process {
     /// Sends it a signal; 0 only asks whether one could be sent.
     ///
     /// # Errors
-    /// `NotFound` if it has ended and was reaped: the number may be another's by now. EPERM, if it changed its user;
-    /// EINVAL for a number that is no signal.
+    /// `NotFound` if it has ended and was reaped, or was inherited by a fork: the number may be another's by now. EPERM, if it
+    /// changed its user; EINVAL for a number that is no signal.
     pub fn signal(&self, signal: i32, target: Target) -> io::Result<()> {
+        if self.is_inherited() {
+            return Err(inherited(self.pid));
+        }
         if self.is_over() {
             let text = format!("process {} has ended and was waited for", self.pid);
             return Err(io::Error::new(io::ErrorKind::NotFound, text));
@@ -144,7 +169,7 @@ impl Process {
             if let Some(sent) = self
                 .watch
                 .as_ref()
-                .and_then(|it| pidfd_send_signal(it, signal))
+                .and_then(|it| pidfd_send_signal(it.as_fd(), signal))
             {
                 return sent;
             }
@@ -163,6 +188,14 @@ impl Process {
 }
 
 #[cold]
+fn inherited(pid: i32) -> io::Error {
+    let text = format!(
+        "process {pid} was started before a fork, by the parent: only the parent can wait for it and signal it"
+    );
+    io::Error::new(io::ErrorKind::NotFound, text)
+}
+
+#[cold]
 fn lost(pid: i32) -> io::Error {
     let text = format!(
         "how process {pid} ended is not known: something else in this program has waited for it, or SIGCHLD is ignored"
@@ -172,9 +205,9 @@ fn lost(pid: i32) -> io::Error {
 
 /// `None`: there is no such call, or the descriptor is no pidfd.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-fn pidfd_send_signal(pidfd: &OwnedFd, signal: i32) -> Option<io::Result<()>> {
+fn pidfd_send_signal(pidfd: BorrowedFd<'_>, signal: i32) -> Option<io::Result<()>> {
     let no_info = std::ptr::null::<libc::siginfo_t>();
-    let (number, flags) = (std::os::fd::AsRawFd::as_raw_fd(pidfd), 0);
+    let (number, flags) = (std::os::fd::AsRawFd::as_raw_fd(&pidfd), 0);
     // SAFETY: a null pointer is allowed: the kernel fills in who sent it.
     let sent =
         unsafe { libc::syscall(libc::SYS_pidfd_send_signal, number, signal, no_info, flags) };
@@ -188,7 +221,7 @@ fn pidfd_send_signal(pidfd: &OwnedFd, signal: i32) -> Option<io::Result<()>> {
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn pidfd_send_signal(_watch: &OwnedFd, _signal: i32) -> Option<io::Result<()>> {
+fn pidfd_send_signal(_watch: BorrowedFd<'_>, _signal: i32) -> Option<io::Result<()>> {
     None
 }
 
