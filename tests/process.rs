@@ -6,6 +6,8 @@
 mod rig;
 #[path = "process/ends.rs"]
 mod ends;
+#[path = "process/orphans.rs"]
+mod orphans;
 #[path = "process/starts.rs"]
 mod starts;
 #[path = "process/talk.rs"]

@@ -2,7 +2,7 @@
 //!
 //! *Model.* While the loop runs, a task of the background waits. When the loop ends before the child, the child goes to a list
 //! of the process, which is looked through at each start of another. Processes of others, adopted by
-//! [`become_subreaper`], are asked for by name: [`try_wait_orphan`].
+//! [`become_subreaper`], are looked for when [`try_wait_orphan`] is called, and never by themselves.
 
 use std::io;
 use std::process::ExitStatus;
@@ -74,24 +74,40 @@ pub fn become_subreaper() -> io::Result<()> {
     sys::become_subreaper()
 }
 
-/// Waits for an adopted process that has ended, if there is one; call it again until there is none, whenever SIGCHLD comes.
-/// Children that were started by a [`Command`](super::Command), or otherwise by this program, must not be waited for so: say with
-/// `is_ours` which these are.
+/// Says how an adopted process ended, if one has, and lets it go. Whenever SIGCHLD comes, call it until there is none:
+/// signals that come together are one.
+///
+/// Children that a [`Command`](super::Command) started are known and left to their [`Child`](super::Child). Of those that
+/// this program started in another way, say with `is_ours` that they must be left to whoever started them; one of these that has ended
+/// hides the orphans behind it until it is waited for.
 ///
 /// # Errors
-/// What `waitid(2)` says, but that there are no children at all, which is `None`.
+/// What `waitid(2)` and `wait4(2)` say; that there are no children at all is `None`.
+///
+/// ```
+/// use mainspring::process::{become_subreaper, try_wait_orphan};
+/// use mainspring::signal::{Signal, signal};
+/// # mainspring::run(async {
+/// if become_subreaper().is_err() {
+///     return Ok(()); // neither Linux nor FreeBSD
+/// }
+/// let mut ends = signal(Signal::CHLD)?;
+/// let shell = mainspring::process::Command::shell("(sleep 0.1; exit 7) &").spawn()?;
+/// assert!(shell.wait().await?.success());
+/// let orphan = loop {
+///     match try_wait_orphan(|_| false)? {
+///         Some(orphan) => break orphan,
+///         None => drop(ends.recv().await?),
+///     }
+/// };
+/// assert_eq!(orphan.status.code(), Some(7));
+/// # std::io::Result::Ok(())
+/// # }).unwrap().unwrap();
+/// ```
 pub fn try_wait_orphan(is_ours: impl Fn(u32) -> bool) -> io::Result<Option<Orphan>> {
-    match sys::try_wait_orphan(|pid| is_ours(pid.unsigned_abs())) {
-        Ok(found) => Ok(found.map(|(pid, status)| Orphan {
-            id: pid.unsigned_abs(),
-            status,
-        })),
-        // ECHILD.
-        Err(error)
-            if error.raw_os_error().is_some() && error.kind() != io::ErrorKind::InvalidInput =>
-        {
-            Ok(None)
-        }
-        Err(error) => Err(error),
-    }
+    let found = sys::try_wait_orphan(|pid| is_ours(pid.unsigned_abs()))?;
+    Ok(found.map(|(pid, status)| Orphan {
+        id: pid.unsigned_abs(),
+        status,
+    }))
 }

@@ -21,8 +21,10 @@
 //! FreeBSD 13). An empty signal mask, and the default for every signal (hz_e12).
 
 mod exec;
+mod orphan;
 mod process;
 mod start;
+mod table;
 mod watch;
 
 use std::ffi::{CStr, CString, OsStr, OsString};
@@ -33,7 +35,8 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use crate::fault::{self, Call};
 
-pub use process::{Process, Target, Usage, become_subreaper, try_wait_orphan};
+pub use orphan::{become_subreaper, try_wait_orphan};
+pub use process::{Process, Target, Usage};
 pub use watch::watches_by_descriptor;
 
 #[cfg(test)]
@@ -212,6 +215,7 @@ pub fn spawn(spec: &Spec, fds: &[(RawFd, BorrowedFd<'_>)]) -> Result<Process, Sp
     let plan = exec::Plan::new(spec, &all);
     let mut tries = 0;
     loop {
+        let starting = table::begin_start();
         let failure = match start::start(&plan, wants_pidfd) {
             Ok((pid, pidfd)) => return Ok(Process::new(pid, pidfd)),
             Err(failure) => failure,
@@ -221,6 +225,7 @@ pub fn spawn(spec: &Spec, fds: &[(RawFd, BorrowedFd<'_>)]) -> Result<Process, Sp
             return Err(failure);
         }
         tries += 1;
+        drop(starting);
         rest_a_millisecond();
     }
 }

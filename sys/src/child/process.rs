@@ -5,8 +5,9 @@
 //! from them, and who takes ours is found out by ECHILD (hz_e04).
 //!
 //! ```text
-//!    started ── try_wait says how it ended ──► reaped: signals say that it is gone
-//!        └───── ECHILD: somebody else was faster ──► lost
+//!    started ─┬─ try_wait says how it ended ────────────► reaped: signals say that it is gone
+//!             ├─ a search for orphans met it: `table` ──► reaped
+//!             └─ ECHILD: somebody else was faster ──────► lost
 //! ```
 //!
 //! *Fork.* A child that this process inherited by a fork is its parent's child, not its own: the parent may have reaped it by now,
@@ -25,6 +26,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::time::Duration;
 
+use super::table;
 use crate::fault::{self, Call};
 use crate::fork::{self, LocalFd};
 
@@ -79,6 +81,7 @@ impl Process {
     /// A child that was just started, with a descriptor of it, if there is one.
     pub(super) fn new(pid: i32, pidfd: Option<OwnedFd>) -> Process {
         fork::watch();
+        table::add(pid);
         // A fork's child inherits a pidfd, and no kqueue.
         let watch = match pidfd {
             Some(pidfd) => Some(LocalFd::new(pidfd, true)),
@@ -137,9 +140,9 @@ impl Process {
             State::Started if self.is_inherited() => return Err(inherited(self.pid)),
             State::Started => {}
         }
-        match wait(self.pid) {
+        match table::reap(self.pid) {
             Ok(None) => Ok(None),
-            Ok(Some((_, status, usage))) => {
+            Ok(Some((status, usage))) => {
                 self.state.set(State::Reaped(status, usage));
                 Ok(Some(status))
             }
@@ -161,10 +164,13 @@ impl Process {
             return Err(inherited(self.pid));
         }
         if self.is_over() {
-            let text = format!("process {} has ended and was waited for", self.pid);
-            return Err(io::Error::new(io::ErrorKind::NotFound, text));
+            return Err(over(self.pid));
         }
         fault::check(Call::Kill, 0)?;
+        // Until this is dropped, no search for orphans reaps it.
+        let Some(_unreaped) = table::hold(self.pid) else {
+            return Err(over(self.pid));
+        };
         if target == Target::Process {
             if let Some(sent) = self
                 .watch
@@ -192,6 +198,12 @@ fn inherited(pid: i32) -> io::Error {
     let text = format!(
         "process {pid} was started before a fork, by the parent: only the parent can wait for it and signal it"
     );
+    io::Error::new(io::ErrorKind::NotFound, text)
+}
+
+#[cold]
+fn over(pid: i32) -> io::Error {
+    let text = format!("process {pid} has ended and was waited for");
     io::Error::new(io::ErrorKind::NotFound, text)
 }
 
@@ -226,7 +238,7 @@ fn pidfd_send_signal(_watch: BorrowedFd<'_>, _signal: i32) -> Option<io::Result<
 }
 
 /// Whether `pid` has ended, and how; reaps it.
-fn wait(pid: i32) -> io::Result<Option<(i32, ExitStatus, Usage)>> {
+pub(super) fn wait(pid: i32) -> io::Result<Option<(ExitStatus, Usage)>> {
     loop {
         let checked = fault::check(Call::WaitChild, 0);
         let answer = checked.and_then(|_| wait_once(pid));
@@ -251,14 +263,14 @@ unsafe extern "C" {
     ) -> libc::pid_t;
 }
 
-fn wait_once(pid: i32) -> io::Result<Option<(i32, ExitStatus, Usage)>> {
+fn wait_once(pid: i32) -> io::Result<Option<(ExitStatus, Usage)>> {
     // SAFETY: CHILD-1.
     unsafe {
         let (mut status, mut usage): (libc::c_int, libc::rusage) = (0, std::mem::zeroed());
         match wait4(pid, &mut status, libc::WNOHANG, &mut usage) {
             -1 => Err(io::Error::last_os_error()),
             0 => Ok(None),
-            pid => Ok(Some((pid, ExitStatus::from_raw(status), used(&usage)))),
+            _ => Ok(Some((ExitStatus::from_raw(status), used(&usage)))),
         }
     }
 }
@@ -284,68 +296,4 @@ fn used(usage: &libc::rusage) -> Usage {
         voluntary_switches: count(usage.ru_nvcsw),
         involuntary_switches: count(usage.ru_nivcsw),
     }
-}
-
-/// Reaps a process that became our child when its parent died ([`become_subreaper`]): any child that is not among
-/// `ours`. `None`: none has ended.
-///
-/// # Errors
-/// What `waitid` says; ECHILD if there are no children at all.
-pub fn try_wait_orphan(is_ours: impl Fn(i32) -> bool) -> io::Result<Option<(i32, ExitStatus)>> {
-    // A look first, which takes nobody from anybody.
-    // SAFETY: CHILD-1.
-    let pid = unsafe {
-        let mut info: libc::siginfo_t = std::mem::zeroed();
-        let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
-        if libc::waitid(libc::P_ALL, 0, &mut info, flags) == -1 {
-            return Err(io::Error::last_os_error());
-        }
-        info.si_pid()
-    };
-    if pid == 0 || is_ours(pid) {
-        return Ok(None);
-    }
-    Ok(wait(pid)?.map(|(pid, status, _)| (pid, status)))
-}
-
-/// From here on, processes whose parents die become children of this process, not of process 1: Linux, and FreeBSD.
-///
-/// # Errors
-/// `Unsupported` elsewhere.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-pub fn become_subreaper() -> io::Result<()> {
-    // SAFETY: the request takes integers.
-    match unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) } {
-        -1 => Err(io::Error::last_os_error()),
-        _ => Ok(()),
-    }
-}
-
-/// From here on, processes whose parents die become children of this process, not of process 1: Linux, and FreeBSD.
-///
-/// # Errors
-/// `Unsupported` elsewhere.
-#[cfg(target_os = "freebsd")]
-pub fn become_subreaper() -> io::Result<()> {
-    // SAFETY: the request takes no argument.
-    match unsafe {
-        libc::procctl(
-            libc::P_PID,
-            0,
-            libc::PROC_REAP_ACQUIRE,
-            std::ptr::null_mut(),
-        )
-    } {
-        -1 => Err(io::Error::last_os_error()),
-        _ => Ok(()),
-    }
-}
-
-/// From here on, processes whose parents die become children of this process, not of process 1: Linux, and FreeBSD.
-///
-/// # Errors
-/// `Unsupported` elsewhere.
-#[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
-pub fn become_subreaper() -> io::Result<()> {
-    Err(io::Error::from(io::ErrorKind::Unsupported))
 }

@@ -1,0 +1,117 @@
+//! The children that were started here and are not reaped yet; and how those ended that a search for orphans had to reap.
+//!
+//! *Why a table.* `waitid(P_ALL)` shows *one* child that has ended, and there is no way past it: a child of ours that nobody
+//! has asked for yet would hide every orphan behind it. So the search reaps it, and how it ended is kept here until its
+//! `Process` asks.
+//!
+//! *Model.* A child stands in the table from its start until its `Process` knows its end. Reaping, and signals by number, are
+//! done under the table's lock, so no number is used that the system may have given away. A start holds a second lock, shared
+//! with other starts: between the clone and the entry its child would look like a stranger.
+//!
+//! ```text
+//!   start ──► alive ──┬── reap ──────────────────────► not in the table
+//!                     └── a search reaps it ──► ended ── reap ──┘
+//! ```
+//!
+//! *Cost.* Two locks that nobody else has, and an entry of a tree, per child.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::process::ExitStatus;
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+
+use super::orphan::first_ended;
+use super::process::{Usage, wait};
+use crate::fork;
+
+/// How a child ended.
+type End = (ExitStatus, Usage);
+
+struct Children {
+    /// By their numbers; `None` while nobody has reaped it.
+    all: BTreeMap<i32, Option<End>>,
+    /// In which they were started: in the child of a fork they are the parent's.
+    generation: u32,
+}
+
+static CHILDREN: Mutex<Children> = Mutex::new(Children {
+    all: BTreeMap::new(),
+    generation: 0,
+});
+
+/// Shared by those who start a child; a search waits until nobody does.
+static STARTS: RwLock<()> = RwLock::new(());
+
+/// Nothing that is called under the lock panics with the table half changed.
+fn children() -> MutexGuard<'static, Children> {
+    let mut children = CHILDREN.lock().unwrap_or_else(PoisonError::into_inner);
+    if fork::is_inherited(children.generation) {
+        children.all.clear();
+        children.generation = fork::generation();
+    }
+    children
+}
+
+/// From before a child is made until it stands here.
+pub(super) fn begin_start() -> RwLockReadGuard<'static, ()> {
+    STARTS.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A child was started.
+pub(super) fn add(pid: i32) {
+    children().all.insert(pid, None);
+}
+
+/// How the child ended, if it has: reaps it, unless a search has.
+pub(super) fn reap(pid: i32) -> io::Result<Option<End>> {
+    let mut children = children();
+    if let Some(Some(end)) = children.all.get(&pid).copied() {
+        children.all.remove(&pid);
+        return Ok(Some(end));
+    }
+    let answer = wait(pid);
+    let goes_on = match &answer {
+        Ok(end) => end.is_none(),
+        Err(error) => error.raw_os_error() != Some(libc::ECHILD),
+    };
+    if !goes_on {
+        children.all.remove(&pid);
+    }
+    answer
+}
+
+/// Keeps the child from being reaped while the guard lives; `None` if it was reaped already.
+pub(super) fn hold(pid: i32) -> Option<impl Drop> {
+    let children = children();
+    matches!(children.all.get(&pid), Some(None)).then_some(children)
+}
+
+/// A child that has ended and was not started here. Those of ours that stand before it are reaped.
+pub(super) fn first_stranger() -> io::Result<Option<i32>> {
+    let _no_start = STARTS.write().unwrap_or_else(PoisonError::into_inner);
+    let mut children = children();
+    loop {
+        let Some(pid) = first_ended()? else {
+            return Ok(None);
+        };
+        // One that was reaped has left its number to whoever this is.
+        let Some(ours @ None) = children.all.get_mut(&pid) else {
+            return Ok(Some(pid));
+        };
+        *ours = wait(pid)?;
+    }
+}
+
+/// Reaps a child that was not started here; `None` if somebody else was faster.
+pub(super) fn reap_stranger(pid: i32) -> io::Result<Option<ExitStatus>> {
+    let _no_start = STARTS.write().unwrap_or_else(PoisonError::into_inner);
+    let children = children();
+    if matches!(children.all.get(&pid), Some(None)) {
+        return Ok(None);
+    }
+    match wait(pid) {
+        Ok(end) => Ok(end.map(|(status, _)| status)),
+        Err(error) if error.raw_os_error() == Some(libc::ECHILD) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
