@@ -149,25 +149,23 @@ impl<'a> Plan<'a> {
 
     fn set_ids(&self) -> bool {
         let spec = self.spec;
-        {
-            if let Some(groups) = &spec.groups {
-                if ids::setgroups(groups) == -1 {
-                    return false;
-                }
+        if let Some(groups) = &spec.groups {
+            if ids::setgroups(groups) == -1 {
+                return false;
             }
-            if let Some(gid) = spec.gid {
-                if ids::setgid(gid) == -1 {
-                    return false;
-                }
+        }
+        if let Some(gid) = spec.gid {
+            if ids::setgid(gid) == -1 {
+                return false;
             }
-            if let Some(uid) = spec.uid {
-                // Who may not say so keeps the groups he has, which are his own.
-                if spec.groups.is_none() && is_root() && ids::setgroups(&[]) == -1 {
-                    return false;
-                }
-                if ids::setuid(uid) == -1 {
-                    return false;
-                }
+        }
+        if let Some(uid) = spec.uid {
+            // Who may not say so keeps the groups he has, which are his own.
+            if spec.groups.is_none() && is_root() && ids::setgroups(&[]) == -1 {
+                return false;
+            }
+            if ids::setuid(uid) == -1 {
+                return false;
             }
         }
         true
