@@ -64,7 +64,8 @@ mod os {
     use std::fs::{File, Metadata};
     use std::io::IoSliceMut;
     use std::path::Path;
-    use std::sync::{Mutex, PoisonError};
+    use std::sync::atomic::AtomicU64;
+    use std::sync::atomic::Ordering::Relaxed;
 
     use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, Statx, StatxFlags};
     use rustix::io::{Errno, ReadWriteFlags};
@@ -96,8 +97,9 @@ mod os {
         0xca45_1a4e,
     ];
 
-    /// The mounts that were asked, and whether they are local.
-    static MOUNTS: Mutex<Vec<(u64, bool)>> = Mutex::new(Vec::new());
+    /// The mounts that were asked: twice their number, and one more if they are local; 0 is a free place. A place is taken
+    /// once. No lock, for a fork would pass it on as another thread happens to hold it.
+    static MOUNTS: [AtomicU64; MOUNTS_MAX] = [const { AtomicU64::new(0) }; MOUNTS_MAX];
 
     #[inline]
     pub(super) fn read_now(file: &File, buf: &mut [u8]) -> Option<usize> {
@@ -184,9 +186,13 @@ mod os {
         };
         // The numbers are of 32 bits, whatever the field's type.
         let is_local = LOCAL.contains(&(stat.f_type as u32));
-        let mut mounts = MOUNTS.lock().unwrap_or_else(PoisonError::into_inner);
-        if mounts.len() < MOUNTS_MAX && mounts.iter().all(|known| known.0 != mount) {
-            mounts.push((mount, is_local));
+        let entry = mount << 1 | u64::from(is_local);
+        for place in &MOUNTS {
+            match place.compare_exchange(0, entry, Relaxed, Relaxed) {
+                Ok(_) => return,
+                Err(known) if known >> 1 == mount => return,
+                Err(_) => {}
+            }
         }
     }
 
@@ -208,14 +214,15 @@ mod os {
         else {
             return Answer::Pool;
         };
-        let mounts = MOUNTS.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = mounts.iter().find(|known| known.0 == mount);
-        match known {
-            Some((_, true)) => Answer::Here(Ok((seen, kind_of(&stat)))),
-            Some((_, false)) => Answer::Pool,
-            None if mounts.len() < MOUNTS_MAX => Answer::PoolLearns,
-            None => Answer::Pool,
+        for place in &MOUNTS {
+            match place.load(Relaxed) {
+                0 => return Answer::PoolLearns,
+                known if known >> 1 != mount => {}
+                known if known & 1 == 1 => return Answer::Here(Ok((seen, kind_of(&stat)))),
+                _ => break,
+            }
         }
+        Answer::Pool
     }
 
     fn open(path: &Path, flags: OFlags) -> rustix::io::Result<File> {
