@@ -102,10 +102,13 @@ impl<'a> Plan<'a> {
         for (step, action) in [
             (Step::Exec, Plan::reset_signals as fn(&Plan<'a>) -> bool),
             (Step::Session, Plan::enter_session),
+            // On their way they have numbers that a limit may not allow.
+            (Step::Descriptors, Plan::place_descriptors),
+            // A plain user may not raise one.
             (Step::Limits, Plan::set_limits),
             (Step::Ids, Plan::set_ids),
+            // Into which the new user must be allowed.
             (Step::Folder, Plan::enter_folder),
-            (Step::Descriptors, Plan::place_descriptors),
             (Step::Terminal, Plan::take_terminal),
             (Step::DeathSignal, Plan::set_death_signal),
         ] {
@@ -391,19 +394,29 @@ pub(super) fn is_open(number: RawFd) -> bool {
 /// memory. The system calls change those of the caller.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod ids {
+    // These numbers of old take ids of 16 bits.
+    #[cfg(not(any(target_arch = "x86", target_arch = "arm")))]
+    use libc::{
+        SYS_setgroups as SETGROUPS, SYS_setresgid as SETRESGID, SYS_setresuid as SETRESUID,
+    };
+    #[cfg(any(target_arch = "x86", target_arch = "arm"))]
+    use libc::{
+        SYS_setgroups32 as SETGROUPS, SYS_setresgid32 as SETRESGID, SYS_setresuid32 as SETRESUID,
+    };
+
     pub(super) fn setgroups(groups: &[u32]) -> libc::c_long {
         // SAFETY: the call reads as many numbers as the slice has.
-        unsafe { libc::syscall(libc::SYS_setgroups, groups.len(), groups.as_ptr()) }
+        unsafe { libc::syscall(SETGROUPS, groups.len(), groups.as_ptr()) }
     }
 
     pub(super) fn setgid(gid: u32) -> libc::c_long {
         // SAFETY: it touches no memory.
-        unsafe { libc::syscall(libc::SYS_setresgid, gid, gid, gid) }
+        unsafe { libc::syscall(SETRESGID, gid, gid, gid) }
     }
 
     pub(super) fn setuid(uid: u32) -> libc::c_long {
         // SAFETY: it touches no memory.
-        unsafe { libc::syscall(libc::SYS_setresuid, uid, uid, uid) }
+        unsafe { libc::syscall(SETRESUID, uid, uid, uid) }
     }
 }
 
