@@ -133,6 +133,14 @@ macro_rules! end {
                 Ok(fd)
             }
 
+            /// As [`Self::into_blocking_fd`]; but should the system refuse, it goes as it is.
+            pub(crate) fn into_fd_for_a_child(self) -> OwnedFd {
+                let fd = self.endpoint.into_owned();
+                // Only a number that is no descriptor's can be refused, and this one is ours.
+                let _ = sys::set_nonblocking(&fd, false);
+                fd
+            }
+
             /// The descriptor, taken out of the loop as it is.
             #[must_use]
             pub fn into_nonblocking_fd(self) -> OwnedFd {

@@ -14,7 +14,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use mainspring_sys::child::{Process, Target, Usage};
+use mainspring_sys::child::{self as sys, Process, Target, Usage};
 use mainspring_sys::clock::duration_ns;
 use mainspring_sys::signal::Signal;
 
@@ -68,13 +68,8 @@ impl Child {
         kills_on_drop: bool,
         made_at: &'static Location<'static>,
     ) -> Child {
-        let shared = Shared {
-            process,
-            source: Source::new(),
-            ear: OnceCell::new(),
-            kills_on_drop: Cell::new(kills_on_drop),
-            made_at,
-        };
+        let shared = Shared::new(process, made_at);
+        shared.kills_on_drop.set(kills_on_drop);
         Child {
             shared: Rc::new(shared),
             stdin: ours.stdin,
@@ -204,14 +199,24 @@ impl Drop for Child {
             // It may have ended already.
             let _ = self.kill();
         }
-        if !matches!(self.try_wait(), Ok(None)) {
-            return;
+        if matches!(self.try_wait(), Ok(None)) {
+            reaper::wait_in_background(&self.shared);
         }
-        reaper::wait_in_background(&self.shared);
+        reaper::adopt();
     }
 }
 
 impl Shared {
+    pub(super) fn new(process: Process, made_at: &'static Location<'static>) -> Shared {
+        Shared {
+            process,
+            source: Source::new(),
+            ear: OnceCell::new(),
+            kills_on_drop: Cell::new(false),
+            made_at,
+        }
+    }
+
     pub(super) fn try_wait(&self) -> io::Result<Option<ExitStatus>> {
         let answer = self.process.try_wait();
         if !matches!(answer, Ok(None)) {
@@ -238,13 +243,18 @@ impl Shared {
     fn signal(&self, signal: Signal, target: Target) -> io::Result<()> {
         self.process.signal(signal.number(), target)
     }
+}
 
-    /// The process, out of the hands of a loop that ends.
-    pub(super) fn into_process(self) -> Option<Process> {
+impl Drop for Shared {
+    /// A child that has not ended is left to whoever can wait for it.
+    fn drop(&mut self) {
+        if self.process.is_over() {
+            return;
+        }
         if let Some(watch) = self.process.watch() {
             self.source.close(Some(watch), false);
         }
-        (!self.process.is_over()).then_some(self.process)
+        sys::leave(self.process.take());
     }
 }
 
@@ -293,6 +303,7 @@ impl<'a> Ending<'a> {
         ready!(poll_spend(cx));
         loop {
             if let Some(status) = self.shared.try_wait()? {
+                reaper::adopt();
                 return Poll::Ready(Ok(status));
             }
             ready!(self.as_mut().poll_reason(cx))?;

@@ -191,7 +191,7 @@ impl Command {
     /// the text; `InvalidInput` for what holds a 0 byte; EMFILE; EAGAIN, if there are too many processes.
     #[track_caller]
     pub fn spawn(mut self) -> io::Result<Child> {
-        reaper::sweep();
+        reaper::adopt();
         self.prepare()?;
         let (streams, stdout) = (Streams::open(&mut self)?, std::io::stdout());
         let mut fds: Vec<(RawFd, BorrowedFd<'_>)> = Vec::new();

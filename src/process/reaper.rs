@@ -1,58 +1,57 @@
 //! Children whose handles are gone: they are waited for all the same.
 //!
-//! *Model.* While the loop runs, a task of the background waits. When the loop ends before the child, the child goes to a list
-//! of the process, which is looked through at each start of another. Processes of others, adopted by
-//! [`become_subreaper`], are looked for when [`try_wait_orphan`] is called, and never by themselves.
+//! *Model.* While the loop runs, a task of the background waits. A child that has no loop, because its own ended before it
+//! or it was dropped where none runs, is left on a list of the process; the next loop that starts a child, drops one, or is
+//! told of an end takes it from there and waits for it.
+//!
+//! ```text
+//!   dropped, loop runs ──► task of the background ──► waited for
+//!   dropped, no loop ──┐       │ loop ends  ▲
+//!                      └──► left ◄┘         │ adopt: at the next start, drop or end, on any loop
+//!                              └────────────┘
+//! ```
+//!
+//! Processes of others, adopted by [`become_subreaper`], are looked for when [`try_wait_orphan`] is called, and never by
+//! themselves.
 
 use std::io;
+use std::panic::Location;
 use std::process::ExitStatus;
 use std::rc::Rc;
-use std::sync::{Mutex, PoisonError};
 
-use mainspring_sys::child::{self as sys, Process};
+use mainspring_sys::child as sys;
 
 use super::child::{Ending, Shared};
 use crate::spawn::TaskBuilder;
 
-/// Children that outlived their loops.
-static LEFT: Mutex<Vec<Process>> = Mutex::new(Vec::new());
-
-/// Looks whether any of them has ended.
-pub(super) fn sweep() {
-    let mut left = LEFT.lock().unwrap_or_else(PoisonError::into_inner);
-    left.retain(|process| matches!(process.try_wait(), Ok(None)));
+/// Waits for the children that have no loop: at once for those that have ended, in the background for the others.
+pub(super) fn adopt() {
+    for process in sys::take_left() {
+        // An error says that nobody can wait for it.
+        if !matches!(process.try_wait(), Ok(None)) {
+            continue;
+        }
+        if crate::context::is_entered() {
+            wait_in_background(&Rc::new(Shared::new(process, Location::caller())));
+        } else {
+            sys::leave(process);
+        }
+    }
 }
 
-/// Waits for a child, when its handle is gone.
+/// Waits for a child, when its handle is gone. Should the loop end before it, the drop of `shared` leaves the child.
 pub(super) fn wait_in_background(shared: &Rc<Shared>) {
-    let waiter = Waiter(Some(Rc::clone(shared)));
     if !crate::context::is_entered() {
-        // Its drop keeps the child.
         return;
     }
     let name = format!("the end of child process {}", shared.pid());
     let task = TaskBuilder::new().background(true).name(name);
+    let shared = Rc::clone(shared);
     drop(task.spawn(async move {
-        if let Some(shared) = &waiter.0 {
-            let mut ending = std::pin::pin!(Ending::new(shared, shared.made_at));
-            // An error says that nobody can wait for it.
-            let _ = std::future::poll_fn(|cx| ending.as_mut().poll(cx)).await;
-        }
+        let mut ending = std::pin::pin!(Ending::new(&shared, shared.made_at));
+        // An error says that nobody can wait for it.
+        let _ = std::future::poll_fn(|cx| ending.as_mut().poll(cx)).await;
     }));
-}
-
-/// A child that is waited for. Its drop, should the loop end before the child, keeps the child for later.
-struct Waiter(Option<Rc<Shared>>);
-
-impl Drop for Waiter {
-    fn drop(&mut self) {
-        let shared = self.0.take().and_then(|shared| Rc::try_unwrap(shared).ok());
-        if let Some(process) = shared.and_then(Shared::into_process) {
-            LEFT.lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(process);
-        }
-    }
 }
 
 /// A process that was not started here, and whose end was waited for all the same.

@@ -33,17 +33,17 @@ impl From<std::fs::File> for Stdio {
     }
 }
 
-/// The end goes to the child as it is: make it blocking before, by
-/// [`into_blocking_fd`](PipeReader::into_blocking_fd), unless the program expects otherwise.
+/// The end is made blocking, as a program expects it that did not ask for anything else; for
+/// everybody who shares it. One that is to stay as it is comes as [`Stdio::Fd`].
 impl From<PipeReader> for Stdio {
     fn from(reader: PipeReader) -> Stdio {
-        Stdio::Fd(reader.into_nonblocking_fd())
+        Stdio::Fd(reader.into_fd_for_a_child())
     }
 }
 
 /// As for [`PipeReader`].
 impl From<PipeWriter> for Stdio {
     fn from(writer: PipeWriter) -> Stdio {
-        Stdio::Fd(writer.into_nonblocking_fd())
+        Stdio::Fd(writer.into_fd_for_a_child())
     }
 }

@@ -21,6 +21,7 @@
 //! FreeBSD 13). An empty signal mask, and the default for every signal (hz_e12).
 
 mod exec;
+mod left;
 mod orphan;
 mod process;
 mod start;
@@ -35,6 +36,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use crate::fault::{self, Call};
 
+pub use left::{leave, take_left};
 pub use orphan::{become_subreaper, try_wait_orphan};
 pub use process::{Process, Target, Usage};
 pub use watch::watches_by_descriptor;

@@ -16,6 +16,8 @@ on_both! {
     hz_e15_waits_and_kills_in_all_orders_agree,
     hz_e02_no_signal_goes_to_a_number_that_was_waited_for,
     hz_e03_nothing_stays_a_zombie_whoever_drops_what,
+    hz_e03_a_child_dropped_where_no_loop_runs_is_waited_for_by_the_next_one,
+    hz_e03_a_child_whose_task_dies_with_the_loop_is_left_to_the_next_one,
     hz_e04_a_thief_makes_an_error_and_no_hang,
     hz_e05_without_a_descriptor_of_the_child_its_end_is_told_by_sigchld,
     hz_e01_children_that_end_at_once_are_all_told_of,
@@ -131,6 +133,61 @@ fn hz_e03_nothing_stays_a_zombie_whoever_drops_what(on: On) {
             .block_on(async {
                 while children() > 0 {
                     assert!(Command::new("true").status().await.unwrap().success());
+                }
+            })
+            .unwrap();
+    });
+}
+
+/// Ends with its input.
+fn reader() -> Command {
+    Command::new("cat").stdin(Stdio::Piped).stdout(Stdio::Null)
+}
+
+fn hz_e03_a_child_dropped_where_no_loop_runs_is_waited_for_by_the_next_one(on: On) {
+    on.alone(|| {
+        let runtime = on.runtime();
+        let start = async { reader().spawn().unwrap() };
+        let mut child = runtime.block_on(start).unwrap();
+        let stdin = child.stdin.take();
+        drop(child);
+        drop(runtime);
+        assert_eq!(children(), 1);
+        // One that ends after another loop took it, without another start.
+        on.runtime()
+            .block_on(async move {
+                assert!(Command::new("true").status().await.unwrap().success());
+                assert_eq!(children(), 1);
+                drop(stdin);
+                while children() > 0 {
+                    mainspring::time::sleep(Duration::from_millis(1)).await;
+                }
+            })
+            .unwrap();
+    });
+}
+
+fn hz_e03_a_child_whose_task_dies_with_the_loop_is_left_to_the_next_one(on: On) {
+    on.alone(|| {
+        let runtime = on.runtime();
+        let stdin = runtime
+            .block_on(async {
+                let mut child = reader().spawn().unwrap();
+                let stdin = child.stdin.take();
+                drop(spawn(async move { child.wait().await.map(drop) }));
+                yield_now().await;
+                stdin
+            })
+            .unwrap();
+        drop(runtime);
+        drop(stdin);
+        assert_eq!(children(), 1);
+        on.runtime()
+            .block_on(async {
+                while children() > 0 {
+                    // The drop of one that has ended looks for others, too.
+                    drop(Command::new("true").spawn().unwrap());
+                    mainspring::time::sleep(Duration::from_millis(1)).await;
                 }
             })
             .unwrap();

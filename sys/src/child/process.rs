@@ -101,6 +101,19 @@ impl Process {
         fork::is_inherited(self.generation)
     }
 
+    /// The process; in its place stays one of whom nothing is known.
+    #[must_use]
+    pub fn take(&mut self) -> Process {
+        let (pid, generation) = (self.pid, self.generation);
+        let nothing = Process {
+            pid,
+            watch: None,
+            state: Cell::new(State::Lost),
+            generation,
+        };
+        std::mem::replace(self, nothing)
+    }
+
     /// Its number, which is its own until it is reaped.
     #[must_use]
     pub fn pid(&self) -> i32 {
