@@ -6,6 +6,8 @@
 mod rig;
 #[path = "process/ends.rs"]
 mod ends;
+#[path = "process/options.rs"]
+mod options;
 #[path = "process/orphans.rs"]
 mod orphans;
 #[path = "process/starts.rs"]
