@@ -240,7 +240,7 @@ impl Shared {
         self.process.pid()
     }
 
-    fn signal(&self, signal: Signal, target: Target) -> io::Result<()> {
+    pub(super) fn signal(&self, signal: Signal, target: Target) -> io::Result<()> {
         self.process.signal(signal.number(), target)
     }
 }

@@ -17,6 +17,7 @@ everywhere! {
     the_end_of_a_child_is_told_again_without_a_descriptor,
     a_talk_keeps_what_it_has_heard,
     a_child_that_is_stopped_may_be_stopped_again,
+    a_group_that_is_stopped_may_be_stopped_again,
     a_program_whose_output_is_dropped_is_killed,
     a_program_whose_status_is_dropped_is_killed,
     a_pipeline_whose_output_is_dropped_is_killed,
@@ -153,6 +154,24 @@ fn a_child_that_is_stopped_may_be_stopped_again(on: On) {
     let waits = Case::new(on, setup).world(world).safe(
         async |(child, end): &mut (Child, Option<ExitStatus>)| {
             *end = Some(child.stop(Duration::MAX).await.unwrap());
+        },
+        async |(_, end), _| assert!(!end.unwrap().success()),
+    );
+    assert_eq!(waits, 1);
+}
+
+// cancels: Child::stop_group
+fn a_group_that_is_stopped_may_be_stopped_again(on: On) {
+    let setup = || {
+        let command = Command::new("sleep").arg("60").process_group(0);
+        let child = command.spawn().unwrap();
+        let id = child.id();
+        ((child, None), id)
+    };
+    let world = |id: &mut u32| await_end(*id);
+    let waits = Case::new(on, setup).world(world).safe(
+        async |(child, end): &mut (Child, Option<ExitStatus>)| {
+            *end = Some(child.stop_group(Duration::MAX).await.unwrap());
         },
         async |(_, end), _| assert!(!end.unwrap().success()),
     );

@@ -23,6 +23,7 @@ on_both! {
     hz_e01_children_that_end_at_once_are_all_told_of,
     p55_an_end_does_not_wait_for_the_pipes,
     stop_asks_and_then_ends,
+    stop_group_asks_all_and_then_ends_all,
     a_child_that_is_killed_on_drop_ends,
     a_wait_names_the_child_and_its_line,
 }
@@ -82,7 +83,7 @@ fn hz_e15_waits_and_kills_in_all_orders_agree(on: On) {
 fn hz_e02_no_signal_goes_to_a_number_that_was_waited_for(on: On) {
     on.runtime()
         .block_on(async {
-            let mut child = Command::new("true").spawn().unwrap();
+            let child = Command::new("true").spawn().unwrap();
             child.wait().await.unwrap();
             let guard = Plan::new().install();
             for result in [
@@ -294,11 +295,11 @@ fn p55_an_end_does_not_wait_for_the_pipes(on: On) {
 fn stop_asks_and_then_ends(on: On) {
     on.runtime()
         .block_on(async {
-            let mut polite = sleeper().spawn().unwrap();
+            let polite = sleeper().spawn().unwrap();
             let status = polite.stop(Duration::from_secs(60)).await.unwrap();
             assert_eq!(status.signal(), Some(Signal::TERM.number()));
             let deaf = Command::shell("trap '' TERM; echo ready; while :; do sleep 1; done");
-            let mut deaf = deaf.stdout(Stdio::Piped).process_group(0).spawn().unwrap();
+            let deaf = deaf.stdout(Stdio::Piped).process_group(0).spawn().unwrap();
             // It is deaf by now.
             deaf.stdout
                 .as_ref()
@@ -310,6 +311,31 @@ fn stop_asks_and_then_ends(on: On) {
             assert_eq!(status.signal(), Some(Signal::KILL.number()));
         })
         .unwrap();
+}
+
+fn stop_group_asks_all_and_then_ends_all(on: On) {
+    // The pipe closes when the last of a group has ended.
+    let group = |traps: &str| {
+        let script =
+            format!("trap '{traps}' TERM; sleep 60 & echo ready; wait; while :; do wait; done");
+        Command::shell(script).stdout(Stdio::Piped).process_group(0)
+    };
+    on.run(async {
+        for (traps, grace, signal) in [
+            ("exit 3", Duration::from_secs(60), None),
+            ("", Duration::from_millis(10), Some(Signal::KILL.number())),
+        ] {
+            let mut leader = group(traps).spawn().unwrap();
+            let out = leader.stdout.take().unwrap();
+            assert_eq!(out.read(&mut [0; 16]).await.unwrap(), 6, "its trap is set");
+            let status = leader.stop_group(grace).await.unwrap();
+            assert_eq!(status.signal(), signal, "{status}");
+            assert_eq!(out.read(&mut [0; 16]).await.unwrap(), 0);
+        }
+        // One that leads none.
+        let child = sleeper().kill_on_drop(true).spawn().unwrap();
+        assert!(child.stop_group(Duration::ZERO).await.is_err());
+    });
 }
 
 fn a_child_that_is_killed_on_drop_ends(on: On) {
