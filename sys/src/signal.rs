@@ -18,10 +18,14 @@
 mod bell;
 mod handler;
 mod number;
+mod second;
 
 pub use bell::Bell;
-pub use handler::{Sender, after_fork, count, die_of, raise, sender, was_replaced};
+pub use handler::{
+    Sender, after_fork, count, die_of, is_ignored, is_listened_to, raise, sender, was_replaced,
+};
 pub use number::Signal;
+pub use second::SecondEnds;
 
 #[cfg(test)]
 mod tests;

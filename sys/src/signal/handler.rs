@@ -25,7 +25,7 @@ use crate::fault::{self, Call};
 
 /// The highest number that is served.
 pub(super) const NUMBER_MAX: i32 = 64;
-const SLOTS: usize = NUMBER_MAX as usize + 1;
+pub(super) const SLOTS: usize = NUMBER_MAX as usize + 1;
 
 /// So many of the last senders are kept for each signal.
 const SENDERS_KEPT: usize = 16;
@@ -56,6 +56,8 @@ struct Slot {
     /// The handler before ours, if it was one; 0 if there is nobody to call.
     before: AtomicUsize,
     before_flags: AtomicI32,
+    /// From the signal with this number on the process ends by it; see [`SecondEnds`](super::SecondEnds).
+    fatal_from: AtomicU64,
 }
 
 #[expect(
@@ -78,6 +80,7 @@ const SLOT: Slot = Slot {
     senders: [ENTRY; SENDERS_KEPT],
     before: AtomicUsize::new(0),
     before_flags: AtomicI32::new(0),
+    fatal_from: AtomicU64::new(u64::MAX),
 };
 
 static SIGNALS: [Slot; SLOTS] = [SLOT; SLOTS];
@@ -109,18 +112,24 @@ extern "C" fn on_signal(number: i32, info: *mut libc::siginfo_t, context: *mut l
     // SAFETY: `getpid` has no preconditions.
     let is_owner = OWNER.load(Relaxed) == unsafe { libc::getpid() };
     if let Some(slot) = SIGNALS.get(usize::try_from(number).unwrap_or(SLOTS)) {
+        let mut is_fatal = false;
         if is_owner {
             // SAFETY: the kernel's own, valid while the handler runs.
-            note(slot, unsafe { info.as_ref() });
+            let order = note(slot, unsafe { info.as_ref() });
+            is_fatal = order >= slot.fatal_from.load(Acquire);
             bell::ring_all(number);
         }
         call_before(slot, number, info, context);
+        if is_fatal {
+            die_of(Signal::from_number(number));
+        }
     }
     // SAFETY: the same errno, of the same thread.
     unsafe { *errno = saved };
 }
 
-fn note(slot: &Slot, info: Option<&libc::siginfo_t>) {
+/// Counts the signal, and keeps who sent it. Its number in the order of coming, from 0.
+fn note(slot: &Slot, info: Option<&libc::siginfo_t>) -> u64 {
     let number = slot.count.fetch_add(1, Relaxed);
     let entry = &slot.senders[number as usize % SENDERS_KEPT];
     entry.number.store(0, Relaxed);
@@ -133,6 +142,14 @@ fn note(slot: &Slot, info: Option<&libc::siginfo_t>) {
         entry.code.store(info.si_code, Relaxed);
     }
     entry.number.store(number + 1, Release);
+    number
+}
+
+/// From the signal with this number on the process ends by it; `None`: by none.
+pub(super) fn set_fatal_from(signal: Signal, number: Option<u64>) {
+    if let Some(slot) = slot_of(signal) {
+        slot.fatal_from.store(number.unwrap_or(u64::MAX), Release);
+    }
 }
 
 /// SIG-2: the handler that was in force before ours.
@@ -259,6 +276,34 @@ pub fn was_replaced(signal: Signal) -> bool {
         .ok()
         .and_then(|number| installed.get(number));
     entry.is_some_and(|entry| entry.listeners > 0) && !is_ours(signal)
+}
+
+/// Whether anybody listens to the signal.
+#[must_use]
+pub fn is_listened_to(signal: Signal) -> bool {
+    let installed = INSTALLED.lock().unwrap_or_else(PoisonError::into_inner);
+    let entry = usize::try_from(signal.number())
+        .ok()
+        .and_then(|number| installed.get(number));
+    entry.is_some_and(|entry| entry.listeners > 0)
+}
+
+/// Whether the program ignores the signal, but for who listens to it. What started it may have asked so: `nohup`, or a
+/// shell that runs it in the background.
+#[must_use]
+pub fn is_ignored(signal: Signal) -> bool {
+    let installed = INSTALLED.lock().unwrap_or_else(PoisonError::into_inner);
+    let before = usize::try_from(signal.number())
+        .ok()
+        .and_then(|number| installed.get(number)?.before);
+    let action = match before {
+        Some(before) if is_ours(signal) => before,
+        _ => match current(signal) {
+            Ok(action) => action,
+            Err(_) => return false,
+        },
+    };
+    action.sa_sigaction == libc::SIG_IGN
 }
 
 fn is_ours(signal: Signal) -> bool {
