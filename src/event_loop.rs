@@ -24,9 +24,12 @@
 
 mod after_fork;
 mod epochs;
+#[cfg(feature = "sim")]
+mod manual;
 mod meter;
 mod observe;
 mod report;
+mod shutdown;
 mod timing;
 
 use std::cell::Cell;
@@ -57,6 +60,7 @@ pub use meter::Metrics;
 use meter::{Meter, add};
 pub(crate) use report::Reports;
 pub use report::{Report, ReportKind};
+use shutdown::ShutdownSlot;
 pub(crate) use timing::Timing;
 pub use timing::Timings;
 
@@ -116,6 +120,7 @@ pub(crate) struct EventLoop {
     reactor: Rc<Reactor>,
     pool: Rc<Pool>,
     pub(crate) resolver: ResolverSlot,
+    pub(crate) shutdown: ShutdownSlot,
     timers: Timers,
     clock: Clock,
     /// What the clock showed when the loop, or somebody for whom it is good enough, looked in this turn.
@@ -169,6 +174,7 @@ impl EventLoop {
             reactor: Rc::new(reactor),
             pool,
             resolver: ResolverSlot::default(),
+            shutdown: ShutdownSlot::default(),
             timers,
             clock,
             cached_now: Cell::new(None),
@@ -503,36 +509,6 @@ impl EventLoop {
         let events = self.reactor.turn(Deadline::Now)?;
         add(&self.meter.events_waiting, events as u64);
         Ok(events)
-    }
-
-    /// A manual clock stands still while anything may happen, and jumps to the next deadline when
-    /// nothing can. The jump replaces the sleep.
-    #[cfg(feature = "sim")]
-    fn advance_manual_clock(&self, deadline: Deadline) -> io::Result<Option<usize>> {
-        let (Some(clock), Deadline::At { at, .. }) = (self.clock.as_manual(), deadline) else {
-            return Ok(None);
-        };
-        if self.pool.is_awaited() {
-            return self.sleep_until_rung().map(Some);
-        }
-        let events = self.reactor.turn(Deadline::Now)?;
-        add(&self.meter.events_waiting, events as u64);
-        if events == 0 && self.core.inbox.is_empty() && self.core.ready.is_empty() {
-            clock.set(at.max(clock.now()));
-            add(&self.meter.sleeps, 1);
-        }
-        Ok(Some(events))
-    }
-
-    /// A job of the pool ends in its own time, while a manual clock stands still.
-    #[cfg(feature = "sim")]
-    fn sleep_until_rung(&self) -> io::Result<usize> {
-        if !self.prepare_sleep()? {
-            return self.ask();
-        }
-        let slept = self.reactor.turn(Deadline::Never);
-        self.core.inbox.end_sleep();
-        slept
     }
 
     #[inline(never)]

@@ -137,6 +137,7 @@ pub mod task {
         Shutdown, TryJoinAll, Until, Wait, Waited, as_completed, gather, join_all, spawn_many,
         try_join_all, wait,
     };
+    pub use crate::runtime::shutdown_token;
     pub use crate::scope::{
         NotStarted, Scope, ScopeError, Scoped, Start, Started, TryScoped, scope, try_scope,
     };
@@ -161,7 +162,7 @@ pub use handle::{Closed, Handle, RemoteJoin};
 #[doc(hidden)]
 pub use join::written as __written;
 pub use mainspring_sys::{BackendKind, Interest, Ready};
-pub use runtime::{Builder, EnterGuard, Runtime, run};
+pub use runtime::{Builder, EnterGuard, Runtime, ShutdownReport, run};
 pub use spawn::{
     TaskBuilder, YieldNow, YieldToIo, current_handle, current_task_id, spawn, yield_now,
     yield_to_io,

@@ -11,9 +11,12 @@
 mod after_fork;
 mod builder;
 mod hooks;
+mod interrupt;
 mod pooled;
+mod shutdown;
 
 pub use self::builder::Builder;
+pub use self::shutdown::{ShutdownReport, shutdown_token};
 
 use std::cell::OnceCell;
 use std::fmt;
@@ -84,6 +87,8 @@ pub struct Runtime {
     event_loop: Rc<EventLoop>,
     /// A duplicate of the selector's descriptor, made when somebody asks.
     selector_fd: OnceCell<Option<LocalFd>>,
+    /// Whether ^C ends what runs here, and how long those may take who are told.
+    ctrl_c_grace: Option<Duration>,
 }
 
 impl Runtime {
@@ -98,7 +103,8 @@ impl Runtime {
     /// Runs `future` to its end. Other tasks run meanwhile, and stay for the next call.
     ///
     /// # Errors
-    /// That the selector's wait failed; the future is dropped then.
+    /// That the selector's wait failed; the future is dropped then. `Interrupted`, after a ^C
+    /// ([`Builder::ends_on_ctrl_c`]); the future has been dropped, too.
     ///
     /// # Panics
     /// When the future panics, when a loop is entered on this thread, and when nothing can ever go on:
@@ -110,11 +116,12 @@ impl Runtime {
         event_loop.reactor().check_process()?;
         let meta = SpawnMeta::at(Location::caller());
         let entered = context::enter(event_loop, "Runtime::block_on");
+        let interrupt = self.watch_ctrl_c()?;
         let _main = event_loop.begin_main();
-        let result = join::run_main(event_loop.core(), future, meta, |is_wanted| {
-            event_loop.pass(|_| is_wanted()).map(drop)
-        });
-        drop(entered);
+        let pass = |is_wanted: &dyn Fn() -> bool| interrupt.pass(is_wanted);
+        let result = join::run_main(event_loop.core(), future, meta, pass);
+        interrupt.wait_for_tasks()?;
+        drop((interrupt, entered));
         result
     }
 
@@ -122,7 +129,7 @@ impl Runtime {
     /// are left stay for the next call. A stop that came before ends it after one tick.
     ///
     /// # Errors
-    /// That the selector's wait failed.
+    /// That the selector's wait failed. `Interrupted`, after a ^C ([`Builder::ends_on_ctrl_c`]).
     ///
     /// # Panics
     /// As [`Runtime::block_on`], for the failure that the run is to end with and for a loop that can never go on.
@@ -146,7 +153,7 @@ impl Runtime {
     /// ([`JoinHandle::set_background`]), and stay for the next call.
     ///
     /// # Errors
-    /// That the selector's wait failed.
+    /// As for [`Runtime::run_forever`].
     ///
     /// # Panics
     /// As [`Runtime::run_forever`].
@@ -177,11 +184,17 @@ impl Runtime {
         let event_loop = &*self.event_loop;
         event_loop.reactor().check_process()?;
         let _entered = context::enter(&self.event_loop, what);
+        let interrupt = self.watch_ctrl_c()?;
+        let is_interrupted = || interrupt.has_ended_run() && is_wanted(event_loop);
         let _main = event_loop.begin_main();
         let core = event_loop.core();
         while is_wanted(event_loop) {
             loop {
-                let may_block = || !core.is_stopping() && is_wanted(event_loop);
+                if is_interrupted() {
+                    return Err(interrupt::error());
+                }
+                let may_block =
+                    || !core.is_stopping() && is_wanted(event_loop) && !is_interrupted();
                 let stats = event_loop.pass(|_| may_block())?;
                 if core.take_stop() {
                     return Ok(());
@@ -343,35 +356,6 @@ impl Runtime {
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.event_loop.name()
-    }
-
-    /// Lets the tasks run for at most `limit` longer, then drops the runtime with what is left: jobs of the
-    /// pool that wait are dropped, those that run are told, and get what is left of `limit`; threads that
-    /// are still busy then are left to themselves. Says whether all of them came to their end. Tasks of the
-    /// background are not waited for.
-    ///
-    /// # Errors
-    /// What the selector says of its wait; the runtime is dropped all the same.
-    ///
-    /// # Panics
-    /// While a loop is entered on this thread.
-    #[track_caller]
-    pub fn shutdown(self, limit: Duration) -> io::Result<bool> {
-        self.event_loop.reactor().check_process()?;
-        let _entered = context::enter(&self.event_loop, "Runtime::shutdown");
-        let event_loop = &self.event_loop;
-        let deadline = event_loop.clock().now() + limit;
-        event_loop.pool().set_shutdown_timeout(limit);
-        let limit = crate::spawn(crate::time::sleep(limit));
-        limit.set_background(true);
-        let is_wanted = || event_loop.core().has_counted_tasks() && !limit.is_finished();
-        while is_wanted() {
-            event_loop.pass(|_| is_wanted())?;
-        }
-        let have_tasks_ended = !limit.is_finished();
-        let rest = deadline - event_loop.clock().now();
-        event_loop.pool().set_shutdown_timeout(rest);
-        Ok(event_loop.close() && have_tasks_ended)
     }
 
     /// Asks `resolver` for names from now on, as [`Builder::resolver`] does; `None` is the system. Look-ups

@@ -19,4 +19,4 @@ mod listener;
 
 pub(crate) use ear::Ear;
 pub use listener::{Listener, Once, Received, Recv, ctrl_c, once, signal};
-pub use mainspring_sys::signal::{Sender, Signal};
+pub use mainspring_sys::signal::{Sender, Signal, die_of};

@@ -925,6 +925,7 @@ fn hz_a28_what_is_seen_of_a_loop_may_be_sent_to_another_thread() {
         inspect::Histogram => 1 1 1;
         inspect::Report => 1 1 1;
         inspect::ReportKind => 1 1 1;
+        mainspring::ShutdownReport => 1 1 1;
     }
     assert!(wrong.is_empty(), "[Send, Sync, Unpin] of{wrong}");
 }

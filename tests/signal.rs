@@ -4,6 +4,8 @@
 #[path = "net/rig.rs"]
 #[macro_use]
 mod rig;
+#[path = "signal/ctrl_c.rs"]
+mod ctrl_c;
 #[path = "signal/raw.rs"]
 mod raw;
 

@@ -70,6 +70,12 @@ impl Snapshot {
         }
     }
 
+    /// Those tasks only that keep the loop alive.
+    pub(crate) fn counted(mut self) -> Snapshot {
+        self.tasks.retain(|task| !task.info.is_background());
+        self
+    }
+
     /// The tasks, in spawn order.
     #[must_use]
     pub fn tasks(&self) -> &[Task] {

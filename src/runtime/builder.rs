@@ -49,6 +49,7 @@ pub struct Builder {
     pub(super) hooks: Hooks,
     pub(super) tick_hooks: Vec<TickHook>,
     resolver: Option<Rc<dyn Resolver>>,
+    ctrl_c_grace: Option<Duration>,
     #[cfg(feature = "sim")]
     selector: Option<Selector>,
 }
@@ -78,6 +79,7 @@ impl Builder {
             hooks: Hooks::default(),
             tick_hooks: Vec::new(),
             resolver: None,
+            ctrl_c_grace: None,
             #[cfg(feature = "sim")]
             selector: None,
         }
@@ -162,6 +164,44 @@ impl Builder {
         self
     }
 
+    /// ^C (SIGINT) ends what [`Runtime::block_on`], [`Runtime::run_forever`] and [`Runtime::run_until_idle`] run; outside of
+    /// them it does what it did before.
+    ///
+    /// The first one tells whoever watches the [`shutdown_token`](crate::task::shutdown_token). Main and the tasks that
+    /// keep the loop alive have `grace` to end by themselves. Main is dropped then, or at once if there is no grace, and
+    /// the call gives an error of the kind `Interrupted`; a main that has ended in time is as good as ever. Tasks that are
+    /// left stay for the next call, or for the runtime's end.
+    ///
+    /// The second ^C ends the process, by the default of the signal, also while the loop is stuck in a function that
+    /// never returns. Who listens to the signal beside this hears the first one as ever.
+    ///
+    /// A program that was started with SIGINT ignored goes on ignoring it: so do those that a shell runs in the
+    /// background. A handler that was there before is called as well. While a ^C may come a deadlock can't be proved.
+    ///
+    /// ```
+    /// use mainspring::{Builder, task};
+    /// use std::time::Duration;
+    /// let runtime = Builder::new().ends_on_ctrl_c(Duration::from_secs(5)).build().unwrap();
+    /// # let type_ctrl_c = || mainspring_sys::signal::raise(mainspring::signal::Signal::INT).unwrap();
+    /// let farewell = runtime.block_on(async {
+    ///     type_ctrl_c();
+    ///     let why = task::shutdown_token().cancelled().await;
+    ///     format!("goodbye: {why}")
+    /// });
+    /// assert_eq!(farewell.unwrap(), "goodbye: ^C");
+    ///
+    /// let runtime = Builder::new().ends_on_ctrl_c(Duration::ZERO).build().unwrap();
+    /// let interrupted = runtime.block_on(async {
+    ///     type_ctrl_c();
+    ///     std::future::pending::<()>().await
+    /// });
+    /// assert_eq!(interrupted.unwrap_err().kind(), std::io::ErrorKind::Interrupted);
+    /// ```
+    pub fn ends_on_ctrl_c(mut self, grace: Duration) -> Builder {
+        self.ctrl_c_grace = Some(grace);
+        self
+    }
+
     /// The clock the loop lives by.
     #[cfg(feature = "sim")]
     pub fn clock(mut self, clock: Clock) -> Builder {
@@ -230,6 +270,7 @@ impl Builder {
         Runtime {
             event_loop: Rc::new(event_loop),
             selector_fd: OnceCell::new(),
+            ctrl_c_grace: self.ctrl_c_grace,
         }
     }
 }

@@ -77,6 +77,11 @@ impl Listener {
         take(&self.ear)
     }
 
+    /// Up to where it has heard: the number of the next signal.
+    pub(crate) fn heard(&self) -> u64 {
+        self.ear.heard()
+    }
+
     /// Which signal it is.
     #[must_use]
     pub fn signal(&self) -> Signal {

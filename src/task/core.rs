@@ -40,7 +40,7 @@ use super::count::{BiasedCount, OnRelease};
 use super::failure::{self, Escaped, Payload};
 use super::hooks::Hooks;
 use super::inbox::Inbox;
-use super::marks::{BACKGROUND, Cause, REPORTED_LOST};
+use super::marks::{BACKGROUND, Cause, REPORTED_LOST, SCOPED};
 use super::queue::ReadyQueue;
 use super::raw::{Header, TaskRef};
 use super::relay::Relays;
@@ -518,6 +518,15 @@ impl Core {
     pub(super) fn counted_tasks(&self) -> impl Iterator<Item = TaskRef> + '_ {
         self.tasks()
             .filter(|task| !task.header().marks.has(BACKGROUND))
+    }
+
+    /// Aborts every task that counts, in spawn order; children of scopes go with their scopes.
+    pub(crate) fn abort_counted_tasks(&self) {
+        for task in self.counted_tasks() {
+            if !task.header().marks.has(SCOPED) {
+                task.abort();
+            }
+        }
     }
 
     /// How many tasks are unfinished. O(n).

@@ -171,6 +171,11 @@ impl<T> JoinHandle<T> {
         self.task.header().marks.has(BACKGROUND)
     }
 
+    /// Drops the future here and now: for who runs the loop, with the loop entered and nothing being polled.
+    pub(crate) fn end_now(&self, owner: &Owner) {
+        self.task.drop_for_close(owner);
+    }
+
     /// Whether it is being polled, or its future is being dropped.
     pub(crate) fn is_running(&self) -> bool {
         self.task.header().state.is_running()
@@ -297,7 +302,7 @@ pub(crate) fn run_main<F: Future>(
     }
     impl<T> Drop for Main<'_, T> {
         fn drop(&mut self) {
-            self.handle.task.drop_for_close(self.owner);
+            self.handle.end_now(self.owner);
         }
     }
     // SAFETY: as in `spawn_on`; what the future borrows outlives `main`, whose drop ends the task,

@@ -100,17 +100,27 @@ impl On {
         self.sim_runtime().block_on(future).unwrap()
     }
 
+    /// Whether this is the process that a test has started for itself.
+    pub(crate) fn is_alone(self) -> bool {
+        std::env::var_os(ALONE).is_some_and(|test| test == self.test)
+    }
+
+    /// This test in a process of its own.
+    pub(crate) fn command_alone(self) -> Command {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command
+            .args([self.test, "--exact", "--test-threads=1"])
+            .env(ALONE, self.test);
+        command
+    }
+
     /// Runs `body` in a process of its own, so that nobody else opens descriptors or takes signals.
     #[track_caller]
     pub(crate) fn alone(self, body: impl FnOnce()) {
-        if std::env::var_os(ALONE).is_some_and(|test| test == self.test) {
+        if self.is_alone() {
             return body();
         }
-        let output = Command::new(std::env::current_exe().unwrap())
-            .args([self.test, "--exact", "--test-threads=1"])
-            .env(ALONE, self.test)
-            .output()
-            .unwrap();
+        let output = self.command_alone().output().unwrap();
         let said = String::from_utf8_lossy(&output.stdout);
         assert!(
             output.status.success() && said.contains("1 passed"),

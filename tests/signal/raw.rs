@@ -87,6 +87,13 @@ pub(crate) fn raise(signal: Signal) {
     }
 }
 
+/// Sends a process that has not been waited for a signal.
+pub(crate) fn kill_process(id: u32, signal: Signal) {
+    // SAFETY: it touches no memory.
+    let done = unsafe { libc::kill(id.try_into().unwrap(), signal.number()) };
+    assert_eq!(done, 0);
+}
+
 /// Sends a thread a signal.
 pub(crate) fn signal_thread<T>(thread: &std::thread::JoinHandle<T>, signal: Signal) {
     // SAFETY: the thread has not been joined, so its id is its own.
