@@ -65,6 +65,7 @@ mod slab;
 mod spawn;
 pub mod stream;
 pub mod sync;
+pub mod terminal;
 pub mod time;
 mod timers;
 mod wheel;

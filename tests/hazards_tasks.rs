@@ -1066,6 +1066,20 @@ fn hz_a28_the_types_of_files_too() {
 }
 
 #[test]
+fn hz_a28_the_types_of_terminals_too() {
+    use mainspring::terminal;
+    let mut wrong = String::new();
+    table! {
+        wrong;
+        terminal::Terminal => 0 0 1;
+        terminal::Master => 0 0 1;
+        terminal::Size => 1 1 1;
+        terminal::Modes => 1 1 1;
+    }
+    assert!(wrong.is_empty(), "[Send, Sync, Unpin] of{wrong}");
+}
+
+#[test]
 fn hz_a28_the_types_of_datagrams_too() {
     use mainspring::net::{self, udp};
     let mut wrong = String::new();

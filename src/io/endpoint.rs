@@ -1,6 +1,6 @@
-//! `Endpoint`: a descriptor that bytes go through, with its source, as every socket and every pipe holds it.
+//! `Endpoint`: a descriptor that bytes go through, with its source, as every socket, pipe and terminal holds it.
 //!
-//! *Role.* Below `net` and `pipe`: tries an operation, waits after a WouldBlock, and closes the descriptor after it has left
+//! *Role.* Below `net`, `pipe` and `terminal`: tries an operation, waits after a WouldBlock, and closes the descriptor after it has left
 //! the selector. The named futures over it stand in `transfer`, the methods that return them in `methods`.
 
 pub(crate) mod methods;
@@ -16,7 +16,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use mainspring_sys::socket::{self, Moved};
-use mainspring_sys::{Fd, pipe};
+use mainspring_sys::{Fd, pipe, terminal};
 
 use crate::context;
 use crate::io::caller::Caller;
@@ -49,17 +49,17 @@ pub(crate) enum Family {
     /// A pipe that came from elsewhere, a FIFO: whoever writes into it may have asked for packets (O_DIRECT), and a read
     /// stops behind each, whatever comes after it. The reading end does not show that.
     StrangePipe,
+    /// A terminal: a read stops behind a line, or a packet, whatever comes after it.
+    Terminal,
+    /// The other side of one, which reads as one does; when the last slave is gone, it is at its end.
+    Master,
 }
 
 impl Family {
-    /// Whether a short transfer says that nothing is left, or no room.
+    /// Whether a short transfer says that nothing is left, or no room (hz_c05).
     #[inline]
     fn is_telling(self) -> bool {
-        !matches!(self, Family::Datagram | Family::StrangePipe)
-    }
-
-    fn is_socket(self) -> bool {
-        !matches!(self, Family::Pipe | Family::StrangePipe)
+        matches!(self, Family::Tcp | Family::Unix | Family::Pipe)
     }
 
     #[inline]
@@ -67,7 +67,8 @@ impl Family {
         match self {
             Family::Tcp | Family::Datagram => socket::recv(fd, buf),
             Family::Unix => socket::recv_unix(fd, &mut [IoSliceMut::new(buf)]),
-            Family::Pipe | Family::StrangePipe => pipe::read(fd, buf),
+            Family::Pipe | Family::StrangePipe | Family::Terminal => pipe::read(fd, buf),
+            Family::Master => terminal::read_master(fd, buf),
         }
     }
 
@@ -75,22 +76,25 @@ impl Family {
         match self {
             Family::Tcp | Family::Datagram => socket::recv_vectored(fd, bufs),
             Family::Unix => socket::recv_unix(fd, bufs),
-            Family::Pipe | Family::StrangePipe => pipe::read_vectored(fd, bufs),
+            Family::Pipe | Family::StrangePipe | Family::Terminal => pipe::read_vectored(fd, bufs),
+            Family::Master => terminal::read_master_vectored(fd, bufs),
         }
     }
 
     #[inline]
     pub(crate) fn write(self, fd: &Fd, buf: &[u8]) -> io::Result<Moved> {
-        match self.is_socket() {
-            true => socket::send(fd, buf),
-            false => pipe::write(fd, buf),
+        match self {
+            Family::Tcp | Family::Unix | Family::Datagram => socket::send(fd, buf),
+            Family::Pipe | Family::StrangePipe => pipe::write(fd, buf),
+            Family::Terminal | Family::Master => terminal::write(fd, buf),
         }
     }
 
     pub(crate) fn write_vectored(self, fd: &Fd, bufs: &[IoSlice<'_>]) -> io::Result<Moved> {
-        match self.is_socket() {
-            true => socket::send_vectored(fd, bufs),
-            false => pipe::write_vectored(fd, bufs),
+        match self {
+            Family::Tcp | Family::Unix | Family::Datagram => socket::send_vectored(fd, bufs),
+            Family::Pipe | Family::StrangePipe => pipe::write_vectored(fd, bufs),
+            Family::Terminal | Family::Master => terminal::write_vectored(fd, bufs),
         }
     }
 }

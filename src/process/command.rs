@@ -46,6 +46,8 @@ pub struct Command {
     pub(super) stdout: Stdio,
     pub(super) stderr: Stdio,
     pub(super) fds: Vec<(RawFd, OwnedFd)>,
+    /// For those standard streams that are not said.
+    pub(super) terminal: Option<OwnedFd>,
     pub(super) spec: Spec,
     pub(super) kills_on_drop: bool,
 }
@@ -65,6 +67,7 @@ impl Command {
             stdout: Stdio::Inherit,
             stderr: Stdio::Inherit,
             fds: Vec::new(),
+            terminal: None,
             spec: Spec::default(),
             kills_on_drop: false,
         }
@@ -196,6 +199,13 @@ impl Command {
         let (streams, stdout) = (Streams::open(&mut self)?, std::io::stdout());
         let mut fds: Vec<(RawFd, BorrowedFd<'_>)> = Vec::new();
         fds.extend(streams.inner().map(|(number, fd)| (number, fd.as_fd())));
+        for number in 0..3 {
+            let is_said = number == 2 && matches!(self.stderr, Stdio::ToStdout);
+            let is_said = is_said || fds.iter().any(|(other, _)| *other == number);
+            if let (Some(terminal), false) = (&self.terminal, is_said) {
+                fds.push((number, terminal.as_fd()));
+            }
+        }
         if let Stdio::ToStdout = self.stderr {
             let out = fds.iter().find(|(number, _)| *number == 1);
             fds.push((2, out.map_or_else(|| stdout.as_fd(), |(_, fd)| *fd)));

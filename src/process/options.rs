@@ -1,5 +1,7 @@
 //! What a program gets beside arguments, environment and streams: user, session, limits.
 
+use std::os::fd::OwnedFd;
+
 use mainspring_sys::child::Limit;
 use mainspring_sys::signal::Signal;
 
@@ -40,6 +42,15 @@ impl Command {
         self.spec.is_session = true;
         self.spec.takes_terminal = true;
         self
+    }
+
+    /// Runs it on a terminal: in a session of its own, with `slave` as its controlling terminal and as those of its standard
+    /// streams that are not said otherwise. [`Master::open_slave`](crate::terminal::Master::open_slave) gives one. Its standard
+    /// input must be this, or another terminal that controls no other session.
+    #[must_use]
+    pub fn on_terminal(mut self, slave: impl Into<OwnedFd>) -> Command {
+        self.terminal = Some(slave.into());
+        self.controlling_terminal()
     }
 
     /// The process group that it joins. 0 makes one that it leads: then [`Child::kill_group`](super::Child::kill_group) ends its

@@ -85,6 +85,8 @@ pub enum Call {
     Kill,
     /// `sigaction`, and what a loop is rung with at a signal.
     Signal,
+    /// What asks or tells a terminal its modes or its size, and what makes a pair of them.
+    Terminal,
     /// `preadv2` with RWF_NOWAIT, and `openat2` with RESOLVE_CACHED: what the loop's own thread may ask of a file.
     /// With an error, the pool is asked instead.
     FileNow,
