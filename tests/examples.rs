@@ -7,6 +7,10 @@
 mod kv_protocol;
 #[path = "examples/kv_server.rs"]
 mod kv_server;
+#[path = "examples/supervisor.rs"]
+mod supervisor;
+#[path = "examples/tool.rs"]
+mod tool;
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
