@@ -61,6 +61,27 @@ impl Command {
         self
     }
 
+    /// When it has ended, kill what is left of the group that it leads ([`process_group(0)`](Command::process_group),
+    /// [`new_session`](Command::new_session)), before the group's number can be another's: what a shell has started does not outlive
+    /// it. That is done when its end is waited for, which for a [`Child`](super::Child) that was dropped the loop does.
+    ///
+    /// ```
+    /// use mainspring::process::{Command, Stdio};
+    /// # mainspring::run(async {
+    /// let shell = Command::shell("sleep 60 &").process_group(0).kill_group_at_end(true);
+    /// let mut shell = shell.stdout(Stdio::Piped).spawn()?;
+    /// shell.wait().await?;
+    /// let out = shell.stdout.take().unwrap();
+    /// assert_eq!(out.read(&mut [0; 8]).await?, 0, "nobody has the pipe any more");
+    /// # std::io::Result::Ok(())
+    /// # }).unwrap().unwrap();
+    /// ```
+    #[must_use]
+    pub fn kill_group_at_end(mut self, kills: bool) -> Command {
+        self.spec.takes_group = kills;
+        self
+    }
+
     /// Permissions that its new files do not get: `0o077`, say.
     #[must_use]
     pub fn umask(mut self, mask: u32) -> Command {

@@ -44,7 +44,8 @@ impl Child {
 
     /// [`Child::stop`] for every process of the group that it leads ([`process_group(0)`](super::Command::process_group)):
     /// all are asked, and if the child itself goes on after `grace`, all are ended. Says how the child ended. Those that go
-    /// on though the child has ended in time are left alone: the number of their group may be another's by then.
+    /// on though the child has ended in time are left alone, unless [`kill_group_at_end`](super::Command::kill_group_at_end) was said:
+    /// the number of their group may be another's by then.
     ///
     /// # Cancel safety
     /// Safe: they were asked to end, and may be asked again.

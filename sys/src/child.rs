@@ -144,6 +144,8 @@ pub struct Spec {
     pub takes_terminal: bool,
     /// The process group to join; 0 is a new one.
     pub group: Option<i32>,
+    /// Whether what is left of the group that it leads is killed when it has ended.
+    pub takes_group: bool,
     /// The user.
     pub uid: Option<u32>,
     /// The group.
@@ -219,7 +221,7 @@ pub fn spawn(spec: &Spec, fds: &[(RawFd, BorrowedFd<'_>)]) -> Result<Process, Sp
     loop {
         let starting = table::begin_start();
         let failure = match start::start(&plan, wants_pidfd) {
-            Ok((pid, pidfd)) => return Ok(Process::new(pid, pidfd)),
+            Ok((pid, pidfd)) => return Ok(Process::new(pid, pidfd, spec.takes_group)),
             Err(failure) => failure,
         };
         let is_busy = failure.error.raw_os_error() == Some(libc::ETXTBSY);

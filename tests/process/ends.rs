@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
 
-use mainspring::process::{Child, Command, Signal, Stdio};
+use mainspring::process::{Child, Command, Signal, Stdio, try_wait_orphan};
 use mainspring::sim::fault::{Call, Fault, Plan, count_of};
 use mainspring::{inspect, spawn, yield_now};
 
@@ -24,6 +24,7 @@ on_both! {
     p55_an_end_does_not_wait_for_the_pipes,
     stop_asks_and_then_ends,
     stop_group_asks_all_and_then_ends_all,
+    hz_e02_what_is_left_of_a_group_ends_before_its_number_is_free,
     a_child_that_is_killed_on_drop_ends,
     a_wait_names_the_child_and_its_line,
 }
@@ -335,6 +336,36 @@ fn stop_group_asks_all_and_then_ends_all(on: On) {
         // One that leads none.
         let child = sleeper().kill_on_drop(true).spawn().unwrap();
         assert!(child.stop_group(Duration::ZERO).await.is_err());
+    });
+}
+
+fn hz_e02_what_is_left_of_a_group_ends_before_its_number_is_free(on: On) {
+    on.alone(|| {
+        on.run(async {
+            // The sleeper has the pipe; its leader ends at once.
+            let start = |kills| {
+                let command = Command::shell("sleep 60 & exit 3").process_group(0);
+                let command = command.stdout(Stdio::Piped).kill_group_at_end(kills);
+                let mut child = command.spawn().unwrap();
+                let out = child.stdout.take().unwrap();
+                (child, out)
+            };
+            let (child, out) = start(true);
+            assert_eq!(child.wait().await.unwrap().code(), Some(3));
+            assert_eq!(out.read(&mut [0; 8]).await.unwrap(), 0);
+            assert!(child.usage().is_some());
+            let (child, out) = start(true);
+            drop(child);
+            assert_eq!(out.read(&mut [0; 8]).await.unwrap(), 0);
+            // A search for orphans reaps it, and does the same.
+            let (child, out) = start(true);
+            while child.signal(Signal::from_number(0)).is_ok() {
+                assert_eq!(try_wait_orphan(|_| false).unwrap(), None);
+                yield_now().await;
+            }
+            assert_eq!(out.read(&mut [0; 8]).await.unwrap(), 0);
+        });
+        assert_eq!(children(), 0);
     });
 }
 

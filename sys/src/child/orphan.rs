@@ -34,25 +34,34 @@ pub fn try_wait_orphan(is_ours: impl Fn(i32) -> bool) -> io::Result<Option<(i32,
 
 /// Any child that has ended, which stays a zombie: a look takes nobody from anybody.
 pub(super) fn first_ended() -> io::Result<Option<i32>> {
-    loop {
-        let checked = fault::check(Call::WaitChild, 0);
-        match checked.and_then(|_| look()) {
-            Ok(pid) => return Ok((pid != 0).then_some(pid)),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) if error.raw_os_error() == Some(libc::ECHILD) => return Ok(None),
-            Err(error) => return Err(error),
-        }
+    match look(libc::P_ALL, 0) {
+        Err(error) if error.raw_os_error() == Some(libc::ECHILD) => Ok(None),
+        answer => answer,
     }
 }
 
-fn look() -> io::Result<i32> {
+/// Whether this child has ended; it stays what it is.
+pub(super) fn has_ended(pid: i32) -> io::Result<bool> {
+    Ok(look(libc::P_PID, pid.unsigned_abs())?.is_some())
+}
+
+fn look(which: libc::idtype_t, id: libc::id_t) -> io::Result<Option<i32>> {
     let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
-    // SAFETY: ORPHAN-1. Where no child has ended, the number stays 0.
-    unsafe {
-        let mut info: libc::siginfo_t = std::mem::zeroed();
-        match libc::waitid(libc::P_ALL, 0, &mut info, flags) {
-            -1 => Err(io::Error::last_os_error()),
-            _ => Ok(info.si_pid()),
+    let once = || {
+        // SAFETY: ORPHAN-1. Where no child has ended, the number stays 0.
+        unsafe {
+            let mut info: libc::siginfo_t = std::mem::zeroed();
+            match libc::waitid(which, id, &mut info, flags) {
+                -1 => Err(io::Error::last_os_error()),
+                _ => Ok(info.si_pid()),
+            }
+        }
+    };
+    loop {
+        match fault::check(Call::WaitChild, 0).and_then(|_| once()) {
+            Ok(pid) => return Ok((pid != 0).then_some(pid)),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
         }
     }
 }

@@ -78,10 +78,11 @@ pub struct Process {
 }
 
 impl Process {
-    /// A child that was just started, with a descriptor of it, if there is one.
-    pub(super) fn new(pid: i32, pidfd: Option<OwnedFd>) -> Process {
+    /// A child that was just started, with a descriptor of it, if there is one. With `takes_group`, what is left of its group
+    /// is killed when it has ended.
+    pub(super) fn new(pid: i32, pidfd: Option<OwnedFd>, takes_group: bool) -> Process {
         fork::watch();
-        table::add(pid);
+        table::add(pid, takes_group);
         // A fork's child inherits a pidfd, and no kqueue.
         let watch = match pidfd {
             Some(pidfd) => Some(LocalFd::new(pidfd, true)),
@@ -203,6 +204,14 @@ impl Process {
             -1 => Err(io::Error::last_os_error()),
             _ => Ok(()),
         }
+    }
+}
+
+/// Kills the group that a child leads, or led: the child has not been reaped.
+pub(super) fn kill_group(pid: i32) {
+    if fault::check(Call::Kill, 0).is_ok() {
+        // SAFETY: it touches no memory. That there is nobody left is no error.
+        let _ = unsafe { libc::kill(-pid, libc::SIGKILL) };
     }
 }
 

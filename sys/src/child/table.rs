@@ -20,18 +20,33 @@ use std::io;
 use std::process::ExitStatus;
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
-use super::orphan::first_ended;
-use super::process::{Usage, wait};
+use super::orphan::{first_ended, has_ended};
+use super::process::{Usage, kill_group, wait};
 use crate::fork;
 
 /// How a child ended.
 type End = (ExitStatus, Usage);
 
+/// A child that was started here.
+#[derive(Clone, Copy)]
+struct Entry {
+    /// `None` while nobody has reaped it.
+    end: Option<End>,
+    /// Whether what is left of its group is killed when it has ended.
+    takes_group: bool,
+}
+
 struct Children {
-    /// By their numbers; `None` while nobody has reaped it.
-    all: BTreeMap<i32, Option<End>>,
+    /// By their numbers.
+    all: BTreeMap<i32, Entry>,
     /// In which they were started: in the child of a fork they are the parent's.
     generation: u32,
+}
+
+impl Children {
+    fn is_unreaped(&self, pid: i32) -> bool {
+        self.all.get(&pid).is_some_and(|entry| entry.end.is_none())
+    }
 }
 
 static CHILDREN: Mutex<Children> = Mutex::new(Children {
@@ -58,18 +73,31 @@ pub(super) fn begin_start() -> RwLockReadGuard<'static, ()> {
 }
 
 /// A child was started.
-pub(super) fn add(pid: i32) {
-    children().all.insert(pid, None);
+pub(super) fn add(pid: i32, takes_group: bool) {
+    let end = None;
+    children().all.insert(pid, Entry { end, takes_group });
+}
+
+/// [`wait`]; before the child is reaped, while its number is its own, what is left of the group that it leads is killed.
+fn wait_with_group(pid: i32, takes_group: bool) -> io::Result<Option<End>> {
+    if takes_group {
+        if !has_ended(pid)? {
+            return Ok(None);
+        }
+        kill_group(pid);
+    }
+    wait(pid)
 }
 
 /// How the child ended, if it has: reaps it, unless a search has.
 pub(super) fn reap(pid: i32) -> io::Result<Option<End>> {
     let mut children = children();
-    if let Some(Some(end)) = children.all.get(&pid).copied() {
+    let entry = children.all.get(&pid).copied();
+    if let Some(end) = entry.and_then(|entry| entry.end) {
         children.all.remove(&pid);
         return Ok(Some(end));
     }
-    let answer = wait(pid);
+    let answer = wait_with_group(pid, entry.is_some_and(|entry| entry.takes_group));
     let goes_on = match &answer {
         Ok(end) => end.is_none(),
         Err(error) => error.raw_os_error() != Some(libc::ECHILD),
@@ -83,7 +111,7 @@ pub(super) fn reap(pid: i32) -> io::Result<Option<End>> {
 /// Keeps the child from being reaped while the guard lives; `None` if it was reaped already.
 pub(super) fn hold(pid: i32) -> Option<impl Drop> {
     let children = children();
-    matches!(children.all.get(&pid), Some(None)).then_some(children)
+    children.is_unreaped(pid).then_some(children)
 }
 
 /// A child that has ended and was not started here. Those of ours that stand before it are reaped.
@@ -95,10 +123,14 @@ pub(super) fn first_stranger() -> io::Result<Option<i32>> {
             return Ok(None);
         };
         // One that was reaped has left its number to whoever this is.
-        let Some(ours @ None) = children.all.get_mut(&pid) else {
+        let Some(Entry {
+            end: end @ None,
+            takes_group,
+        }) = children.all.get_mut(&pid)
+        else {
             return Ok(Some(pid));
         };
-        *ours = wait(pid)?;
+        *end = wait_with_group(pid, *takes_group)?;
     }
 }
 
@@ -106,7 +138,7 @@ pub(super) fn first_stranger() -> io::Result<Option<i32>> {
 pub(super) fn reap_stranger(pid: i32) -> io::Result<Option<ExitStatus>> {
     let _no_start = STARTS.write().unwrap_or_else(PoisonError::into_inner);
     let children = children();
-    if matches!(children.all.get(&pid), Some(None)) {
+    if children.is_unreaped(pid) {
         return Ok(None);
     }
     match wait(pid) {
