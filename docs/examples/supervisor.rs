@@ -16,8 +16,8 @@
 //! | TERM, INT once more | KILL, at once |
 //!
 //! Look at [`Supervisor::run_once`], which is one program from its start to its end, and at [`Supervisor::listen`], for what
-//! comes from outside. A program leads a process group, so that a signal reaches what a shell has started for it. What leaves the
-//! group comes to us when its parent ends, for we are a *subreaper*: nothing becomes a zombie, and its end is told.
+//! comes from outside. A program leads a process group, so that a signal reaches what a shell has started for it, and nothing
+//! of it outlives the shell. What leaves the group comes to us when its parent ends, for we are a *subreaper*: nothing becomes a zombie, and its end is told.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -93,7 +93,7 @@ impl Supervisor {
     /// One run of a program: how it ended.
     async fn run_once(&self, service: &Service) -> io::Result<ExitStatus> {
         let command = Command::shell(&service.command).process_group(0);
-        let child = Rc::new(command.spawn()?);
+        let child = Rc::new(command.kill_group_at_end(true).spawn()?);
         say(&service.name, format_args!("started as {}", child.id()));
         let (name, shared) = (service.name.clone(), Rc::clone(&child));
         self.running.borrow_mut().insert(name, shared);
