@@ -42,10 +42,10 @@ pub(crate) enum Family {
     /// A queue of messages: a read stops behind one that carries descriptors, or another writer's
     /// credentials, whatever comes after it. Its reads have a call of their own, which tells.
     Unix,
-    /// Datagrams, whole or not at all: how long one is says nothing of the next.
-    Datagram,
     /// A stream of bytes in one direction, which is no socket: a pipe of our own.
     Pipe,
+    /// Datagrams, whole or not at all: how long one is says nothing of the next.
+    Datagram,
     /// A pipe that came from elsewhere, a FIFO: whoever writes into it may have asked for packets (O_DIRECT), and a read
     /// stops behind each, whatever comes after it. The reading end does not show that.
     StrangePipe,
@@ -65,6 +65,15 @@ impl Family {
     #[inline]
     pub(crate) fn read(self, fd: &Fd, buf: &mut [u8]) -> io::Result<Moved> {
         match self {
+            Family::Tcp => socket::recv(fd, buf),
+            other => other.read_by_family(fd, buf),
+        }
+    }
+
+    /// Out of line, so that a TCP stream pays for one comparison.
+    #[inline(never)]
+    fn read_by_family(self, fd: &Fd, buf: &mut [u8]) -> io::Result<Moved> {
+        match self {
             Family::Tcp | Family::Datagram => socket::recv(fd, buf),
             Family::Unix => socket::recv_unix(fd, &mut [IoSliceMut::new(buf)]),
             Family::Pipe | Family::StrangePipe | Family::Terminal => pipe::read(fd, buf),
@@ -83,6 +92,14 @@ impl Family {
 
     #[inline]
     pub(crate) fn write(self, fd: &Fd, buf: &[u8]) -> io::Result<Moved> {
+        match self {
+            Family::Tcp => socket::send(fd, buf),
+            other => other.write_by_family(fd, buf),
+        }
+    }
+
+    #[inline(never)]
+    fn write_by_family(self, fd: &Fd, buf: &[u8]) -> io::Result<Moved> {
         match self {
             Family::Tcp | Family::Unix | Family::Datagram => socket::send(fd, buf),
             Family::Pipe | Family::StrangePipe => pipe::write(fd, buf),
