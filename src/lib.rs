@@ -63,6 +63,7 @@ pub mod signal;
 pub mod sim;
 mod slab;
 mod spawn;
+pub mod stdio;
 pub mod stream;
 pub mod sync;
 pub mod terminal;

@@ -1066,8 +1066,8 @@ fn hz_a28_the_types_of_files_too() {
 }
 
 #[test]
-fn hz_a28_the_types_of_terminals_too() {
-    use mainspring::terminal;
+fn hz_a28_the_types_of_standard_streams_and_terminals_too() {
+    use mainspring::{stdio, terminal};
     let mut wrong = String::new();
     table! {
         wrong;
@@ -1075,6 +1075,9 @@ fn hz_a28_the_types_of_terminals_too() {
         terminal::Master => 0 0 1;
         terminal::Size => 1 1 1;
         terminal::Modes => 1 1 1;
+        stdio::Stdin => 0 0 1;
+        stdio::Stdout => 0 0 1;
+        stdio::Stderr => 0 0 1;
     }
     assert!(wrong.is_empty(), "[Send, Sync, Unpin] of{wrong}");
 }

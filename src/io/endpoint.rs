@@ -16,7 +16,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use mainspring_sys::socket::{self, Moved};
-use mainspring_sys::{Fd, pipe, terminal};
+use mainspring_sys::{Fd, pipe, stdio, terminal};
 
 use crate::context;
 use crate::io::caller::Caller;
@@ -53,6 +53,8 @@ pub(crate) enum Family {
     Terminal,
     /// The other side of one, which reads as one does; when the last slave is gone, it is at its end.
     Master,
+    /// A socket whose open file is shared, and may block others: each call is told not to wait.
+    SharedSocket,
 }
 
 impl Family {
@@ -78,6 +80,7 @@ impl Family {
             Family::Unix => socket::recv_unix(fd, &mut [IoSliceMut::new(buf)]),
             Family::Pipe | Family::StrangePipe | Family::Terminal => pipe::read(fd, buf),
             Family::Master => terminal::read_master(fd, buf),
+            Family::SharedSocket => stdio::recv(fd, buf),
         }
     }
 
@@ -87,6 +90,7 @@ impl Family {
             Family::Unix => socket::recv_unix(fd, bufs),
             Family::Pipe | Family::StrangePipe | Family::Terminal => pipe::read_vectored(fd, bufs),
             Family::Master => terminal::read_master_vectored(fd, bufs),
+            Family::SharedSocket => stdio::recv_vectored(fd, bufs),
         }
     }
 
@@ -104,6 +108,7 @@ impl Family {
             Family::Tcp | Family::Unix | Family::Datagram => socket::send(fd, buf),
             Family::Pipe | Family::StrangePipe => pipe::write(fd, buf),
             Family::Terminal | Family::Master => terminal::write(fd, buf),
+            Family::SharedSocket => stdio::send(fd, buf),
         }
     }
 
@@ -112,6 +117,7 @@ impl Family {
             Family::Tcp | Family::Unix | Family::Datagram => socket::send_vectored(fd, bufs),
             Family::Pipe | Family::StrangePipe => pipe::write_vectored(fd, bufs),
             Family::Terminal | Family::Master => terminal::write_vectored(fd, bufs),
+            Family::SharedSocket => stdio::send_vectored(fd, bufs),
         }
     }
 }

@@ -6,7 +6,7 @@
 //! *Map.* [`event`] is the vocabulary and [`backend`] the contract of a selector; [`selector`] picks
 //! the target's own backend; [`notify`] wakes a waiting selector; [`clock`] reads the time; [`fd`]
 //! owns a descriptor; [`socket`] makes and drives sockets; [`mod@pipe`] pipes and FIFOs; [`child`] starts programs; [`signal`]
-//! hears signals; [`terminal`] has terminals; [`sendfile`] and [`splice`] move bytes past us;
+//! hears signals; [`terminal`] has terminals, [`stdio`] standard streams; [`sendfile`] and [`splice`] move bytes past us;
 //! [`resolve`] looks names up; [`mod@file`] reads a small file; [`thread`] starts a thread, [`affinity`] holds it on a processor; [`mod@fork`] notices forks; [`fault`] makes any
 //! of it fail on demand.
 
@@ -29,6 +29,7 @@ pub mod signal;
 mod sigpipe;
 pub mod socket;
 pub mod splice;
+pub mod stdio;
 pub mod terminal;
 pub mod thread;
 

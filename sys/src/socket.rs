@@ -66,7 +66,7 @@ pub use reserve::{
     is_exhausted, is_listener_broken, is_out_of_descriptors, refuse_waiting, reserve_fd,
 };
 pub use rights::{FDS_MAX, send_message_with_fds, send_with_fds};
-pub(crate) use transfer::{LEN_MAX, fit};
+pub(crate) use transfer::{LEN_MAX, SEND_FLAGS, fit};
 pub use transfer::{Moved, peek, read, recv, recv_vectored, send, send_vectored, write};
 pub use udp::{
     Taken, connect_udp, disconnect_udp, peek_datagram, peek_datagram_from, recv_datagram,

@@ -20,10 +20,12 @@
 
 mod pair;
 
+use std::ffi::OsStr;
 use std::io::{self, IoSlice, IoSliceMut, IsTerminal};
 use std::mem::zeroed;
 use std::os::fd::{AsFd, AsRawFd};
-use std::path::Path;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
@@ -205,6 +207,23 @@ pub fn set_modes(fd: &impl AsFd, modes: &Modes) -> io::Result<()> {
     let fd = fd.as_fd().as_raw_fd();
     // SAFETY: TERM-1.
     ask(|| unsafe { libc::tcsetattr(fd, libc::TCSANOW, &modes.0) }).map(drop)
+}
+
+/// What it is called: `/dev/pts/3`.
+///
+/// # Errors
+/// ENOTTY: it is no terminal; ENODEV: it has no name here.
+pub fn name(fd: &impl AsFd) -> io::Result<PathBuf> {
+    let fd = fd.as_fd().as_raw_fd();
+    let mut bytes = [0u8; 1024];
+    fault::check(Call::Terminal, 0)?;
+    // SAFETY: the call writes no more than it is told there is room for, and a 0 behind it.
+    match unsafe { libc::ttyname_r(fd, bytes.as_mut_ptr().cast(), bytes.len()) } {
+        0 => {}
+        errno => return Err(io::Error::from_raw_os_error(errno)),
+    }
+    let len = bytes.iter().position(|byte| *byte == 0);
+    Ok(PathBuf::from(OsStr::from_bytes(&bytes[..len.unwrap_or(0)])))
 }
 
 /// Opens a terminal by its name, for reading and writing; it does not become the controlling one.

@@ -35,9 +35,9 @@ const SLICES_MAX: usize = 1024;
 
 /// Each send carries it. macOS does without, see `silence_sigpipe` in the parent module.
 #[cfg(not(target_vendor = "apple"))]
-pub(super) const SEND_FLAGS: SendFlags = SendFlags::NOSIGNAL;
+pub(crate) const SEND_FLAGS: SendFlags = SendFlags::NOSIGNAL;
 #[cfg(target_vendor = "apple")]
-pub(super) const SEND_FLAGS: SendFlags = SendFlags::empty();
+pub(crate) const SEND_FLAGS: SendFlags = SendFlags::empty();
 
 /// What a transfer on a socket came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
