@@ -3,12 +3,16 @@
 //! *Model.* The programs are built by the cargo that built this test, into the same folder, and run as
 //! processes. `cargo test` has built them already; `cargo test --test examples` alone has not.
 
+#[path = "examples/dirsize.rs"]
+mod dirsize;
 #[path = "examples/kv_protocol.rs"]
 mod kv_protocol;
 #[path = "examples/kv_server.rs"]
 mod kv_server;
 #[path = "examples/supervisor.rs"]
 mod supervisor;
+#[path = "examples/tcp_proxy.rs"]
+mod tcp_proxy;
 #[path = "examples/tool.rs"]
 mod tool;
 
