@@ -16,7 +16,7 @@
 //!
 //! *Files*, by idea: `op` is the job that is awaited; `file`, `cursor`, `shared` an open file; `at` what is done at a
 //! place of it; `lock` its locks; `options` how it is opened; `whole` files that are read or written whole;
-//! `name` what is done by a path; `folder` and `walk` what is in a folder; `temp` what goes away by itself.
+//! `name` what is done by a path; `folder` and `walk` what is in a folder; `watch` what happens to it; `temp` what goes away by itself.
 //!
 //! *Cost.* A trip to the pool and back is some 10 microseconds of CPU time, a read of 4 KiB from the page cache on the loop's thread
 //! one. [`Builder::inline_files`](crate::Builder::inline_files) switches the short way off.
@@ -32,6 +32,7 @@ mod options;
 mod shared;
 mod temp;
 mod walk;
+pub mod watch;
 mod whole;
 
 pub use at::{ReadAt, ReadExactAt};
@@ -47,6 +48,7 @@ pub use op::Op;
 pub use options::{Open, OpenOptions};
 pub use temp::{MakeTempFile, TempDir, TempFile, temp_file};
 pub use walk::{Walk, WalkError, walk};
+pub use watch::Watcher;
 pub use whole::{append, copy, read, read_to_string, write, write_atomic};
 
 /// What std says of a file, and what it takes to change it.

@@ -112,6 +112,8 @@ mod token;
 mod udp;
 #[path = "cancel/unix.rs"]
 mod unix;
+#[path = "cancel/watch.rs"]
+mod watch;
 #[path = "cancel/wire.rs"]
 mod wire;
 #[path = "cancel/workers.rs"]

@@ -13,6 +13,8 @@ mod folders;
 mod order;
 #[path = "fs/temporary.rs"]
 mod temporary;
+#[path = "fs/watch.rs"]
+mod watch;
 #[path = "fs/whole.rs"]
 mod whole;
 

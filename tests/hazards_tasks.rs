@@ -1058,6 +1058,11 @@ fn hz_a28_the_types_of_files_too() {
         fs::DirEntry => 1 1 1;
         fs::Walk => 0 0 1;
         fs::WalkError => 1 1 1;
+        fs::Watcher => 0 0 1;
+        fs::watch::Add<'static> => 0 0 1;
+        fs::watch::Next<'static> => 0 0 0;
+        fs::watch::Event => 1 1 1;
+        fs::watch::WatchError => 1 1 1;
         fs::TempDir => 1 1 1;
         fs::TempFile => 0 0 1;
         fs::MakeTempFile => 0 0 1;

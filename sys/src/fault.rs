@@ -102,11 +102,19 @@ pub enum Call {
     FileCopy,
     /// A folder's next entries: `getdents`.
     ReadFolder,
+    /// What makes a watch: `inotify_init1`, `kqueue`.
+    WatchOpen,
+    /// `inotify_add_watch`; `open` and `kevent` for a file to be watched.
+    WatchAdd,
+    /// `inotify_rm_watch`.
+    WatchRemove,
+    /// The `read` of an inotify descriptor, a `kevent` with room for events. With `Short`, as many bytes, but at least a record.
+    WatchRead,
 }
 
 /// How many kinds of call there are.
 #[cfg(feature = "sim")]
-const CALL_COUNT: usize = Call::ReadFolder as usize + 1;
+const CALL_COUNT: usize = Call::WatchRead as usize + 1;
 
 /// What happens instead of a call, or to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

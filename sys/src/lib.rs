@@ -7,7 +7,8 @@
 //! the target's own backend; [`notify`] wakes a waiting selector; [`clock`] reads the time; [`fd`]
 //! owns a descriptor; [`socket`] makes and drives sockets; [`mod@pipe`] pipes and FIFOs; [`child`] starts programs; [`signal`]
 //! hears signals; [`terminal`] has terminals, [`stdio`] standard streams; [`sendfile`] and [`splice`] move bytes past us;
-//! [`resolve`] looks names up; [`mod@file`] reads a small file; [`thread`] starts a thread, [`affinity`] holds it on a processor; [`mod@fork`] notices forks; [`fault`] makes any
+//! [`resolve`] looks names up; [`mod@file`] reads a small file; [`watch`] tells what happens to files; [`thread`] starts a thread,
+//! [`affinity`] holds it on a processor; [`mod@fork`] notices forks; [`fault`] makes any
 //! of it fail on demand.
 
 pub mod affinity;
@@ -32,6 +33,7 @@ pub mod splice;
 pub mod stdio;
 pub mod terminal;
 pub mod thread;
+pub mod watch;
 
 pub use clock::{Clock, Instant};
 pub use event::{Event, Events, Interest, Ready, Token};

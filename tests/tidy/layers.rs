@@ -116,6 +116,7 @@ pub(crate) const SYS: Layers = Layers {
             "resolve",
             "sendfile",
             "splice",
+            "watch",
         ],
     ],
     arrows: &[
@@ -132,6 +133,7 @@ pub(crate) const SYS: Layers = Layers {
         ("terminal", "pipe"),
         ("terminal", "socket"),
         ("splice", "socket"),
+        ("watch", "socket"),
     ],
     structures: &[],
 };

@@ -1,0 +1,162 @@
+//! Watching files: an object of the kernel that tells what happened to files, and in folders.
+//!
+//! *Role.* `mainspring::fs::Watcher` is made of one [`Watch`]. It is readable when something happened; threads of the pool add
+//! folders to it while the loop reads.
+//!
+//! *Model.* What is watched has a [`Mark`]; a [`Record`] says what happened to whatever has this mark, or to an entry of it.
+//!
+//! | system | what it is |
+//! |---|---|
+//! | Linux, Android | inotify: a folder's mark tells of its entries by name |
+//! | elsewhere | none: `Unsupported` |
+//!
+//! *Why marks and no paths.* The kernel watches inodes. By which path somebody knows one is his to remember, and changes when a
+//! folder above it is renamed.
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod inotify;
+
+use std::ffi::OsString;
+use std::fmt;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::Path;
+
+/// What is watched, as the kernel numbers it. The same inode has the same mark while it is watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Mark(i32);
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
+    /// An entry was made in the folder, or linked into it.
+    Created,
+    /// An entry was removed from the folder.
+    Removed,
+    /// An entry was moved away. Where it was moved to, if we watch that, says a record with the same number.
+    MovedFrom(u32),
+    /// An entry was moved in; perhaps in the place of another.
+    MovedTo(u32),
+    /// The bytes of an entry, or of the file itself, changed.
+    Modified,
+    /// Permissions, owner, times, links: of an entry, or of what is marked itself.
+    Metadata,
+    /// What is marked was itself removed, or its file system unmounted.
+    Gone,
+    /// What is marked was itself moved.
+    Moved,
+    /// The mark is no more, and will not come again.
+    Forgotten,
+    /// Records were lost: there were more than the kernel keeps. It has no mark that means something.
+    Overflow,
+    /// Entries of the folder changed, and the kernel does not say which: [`Watch::refresh`] finds out.
+    Unlisted,
+}
+
+impl What {
+    /// Whether it changed which names a folder has.
+    #[must_use]
+    pub fn is_of_names(self) -> bool {
+        matches!(
+            self,
+            What::Created | What::Removed | What::MovedFrom(_) | What::MovedTo(_)
+        )
+    }
+}
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// To whom, or in which folder.
+    pub mark: Mark,
+    /// What.
+    pub what: What,
+    /// The name of the entry; `None` where it happened to what is marked itself.
+    pub name: Option<OsString>,
+    /// Whether the entry is a folder.
+    pub is_folder: bool,
+}
+
+/// What a kind of kernel can do. Threads of the pool call it, all but `read`, which is the loop's.
+trait Object: fmt::Debug + Send + Sync {
+    fn fd(&self) -> BorrowedFd<'_>;
+    fn add(&self, folder: &Path, follows: bool) -> io::Result<Mark>;
+    fn remove(&self, mark: Mark) -> io::Result<()>;
+    fn read(&self, buf: &mut [u8], each: &mut dyn FnMut(Record)) -> io::Result<()>;
+
+    /// Only an object that gives [`What::Unlisted`] is asked.
+    fn refresh(&self, marks: &[Mark]) -> io::Result<Vec<Record>> {
+        let _ = marks;
+        Ok(Vec::new())
+    }
+}
+
+/// Tells what happens in folders. It does not block; its descriptor is readable when there are records.
+#[derive(Debug)]
+pub struct Watch(Box<dyn Object>);
+
+/// With a shorter buffer, [`Watch::read`] may be unable to take a record: a head of 16 bytes and a name of 256.
+pub const BUFFER_MIN: usize = 16 + 256;
+
+impl Watch {
+    /// A watch that watches nothing yet.
+    ///
+    /// # Errors
+    /// `QuotaExceeded` if there are too many of them, or too many descriptors: the text names the limit. `Unsupported` where
+    /// the system has nothing of the kind.
+    pub fn open() -> io::Result<Watch> {
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        return Ok(Watch(Box::new(inotify::Inotify::open()?)));
+        #[cfg(not(any(target_os = "linux", target_os = "android")))]
+        return Err(io::Error::new(
+            io::ErrorKind::Unsupported,
+            "this system has neither inotify nor EVFILT_VNODE: look at the files every now and then instead",
+        ));
+    }
+
+    /// Watches the folder, from now on. One that is watched already keeps its mark. May block, as any look at a file.
+    ///
+    /// # Errors
+    /// `QuotaExceeded` if no more can be watched: the text names the limit. `NotADirectory` if it is no folder, and also if it is a
+    /// link and that is not to be followed; what `open` says otherwise.
+    pub fn add(&self, folder: &Path, follows: bool) -> io::Result<Mark> {
+        self.0.add(folder, follows)
+    }
+
+    /// Watches it no more. Records that the kernel has already may still come.
+    ///
+    /// # Errors
+    /// None for a mark that is gone.
+    pub fn remove(&self, mark: Mark) -> io::Result<()> {
+        self.0.remove(mark)
+    }
+
+    /// Takes as many records as fit into `buf`, and gives them to `each` in the order in which things happened.
+    ///
+    /// # Errors
+    /// `WouldBlock` if nothing happened.
+    pub fn read(&self, buf: &mut [u8], mut each: impl FnMut(Record)) -> io::Result<()> {
+        self.0.read(buf, &mut each)
+    }
+
+    /// What happened in folders whose record was [`What::Unlisted`], since they were added or refreshed last. Blocks.
+    ///
+    /// # Errors
+    /// `QuotaExceeded`, as for [`Watch::add`]; what reading a folder says.
+    pub fn refresh(&self, marks: &[Mark]) -> io::Result<Vec<Record>> {
+        self.0.refresh(marks)
+    }
+}
+
+impl AsFd for Watch {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.fd()
+    }
+}
+
+/// A limit of the system was met.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+#[cold]
+fn limit(text: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::QuotaExceeded, text)
+}
