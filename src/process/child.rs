@@ -263,6 +263,8 @@ pub(super) struct Ending<'a> {
     shared: &'a Rc<Shared>,
     node: WaitNode<()>,
     looks: Looks,
+    /// How many SIGCHLD had come when the system was asked last.
+    heard: Cell<u64>,
 }
 
 /// The system has reported an end that it does not know of: it is asked again, later and later.
@@ -293,6 +295,7 @@ impl<'a> Ending<'a> {
             shared,
             node: WaitNode::new(Kind::Child, location),
             looks: Looks::default(),
+            heard: Cell::new(0),
         }
     }
 
@@ -302,6 +305,7 @@ impl<'a> Ending<'a> {
     ) -> Poll<io::Result<ExitStatus>> {
         ready!(poll_spend(cx));
         loop {
+            self.listen()?;
             if let Some(status) = self.shared.try_wait()? {
                 reaper::adopt();
                 return Poll::Ready(Ok(status));
@@ -310,9 +314,17 @@ impl<'a> Ending<'a> {
         }
     }
 
+    /// Before the system is asked: an end that comes after the answer, and before somebody listens, would be missed.
+    fn listen(&self) -> io::Result<()> {
+        if self.shared.process.watch().is_none() && !self.shared.process.is_over() {
+            self.heard.set(self.shared.ear()?.count());
+        }
+        Ok(())
+    }
+
     /// Ready when there is a reason to ask the system.
     fn poll_reason(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let shared = self.shared;
+        let (shared, heard) = (self.shared, self.heard.get());
         let (node, looks) = pinned_beside!(self, node, looks);
         if let Some(polled) = looks.poll(cx) {
             return polled.map(Ok);
@@ -324,7 +336,7 @@ impl<'a> Ending<'a> {
                 source.doubt(Direction::Read);
                 source.poll_ready(Direction::Read, watch, node, cx, context::reactor)
             }
-            None => shared.ear()?.poll_heard(node, cx),
+            None => shared.ear()?.poll_beyond(heard, node, cx),
         };
         if polled.is_pending() {
             node.set_word(u64::from(shared.process.pid().unsigned_abs()));

@@ -238,27 +238,31 @@ fn pinned_talk<'a, 'b>(communicate: Pin<&'a mut Communicate<'b>>) -> &'a mut Tal
 impl Talk<'_> {
     /// Moves what can be moved. `true`: both outputs are at their end.
     fn poll_pipes(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
-        self.poll_input(cx);
+        self.poll_input(cx)?;
         let Captured { stdout, stderr, .. } = self.captured;
         let has_stdout_ended = poll_output(self.stdout, stdout, self.limit, cx)?;
         let has_stderr_ended = poll_output(self.stderr, stderr, self.limit, cx)?;
         Ok(has_stdout_ended && has_stderr_ended)
     }
 
-    fn poll_input(&mut self, cx: &mut Context<'_>) {
+    fn poll_input(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         while let Some(stdin) = self.stdin {
             let rest = &self.captured.input[self.captured.written..];
             // Nothing more, or nobody who reads it: then the rest is of no interest to anybody.
             if rest.is_empty() || self.status.is_some() {
                 *self.stdin = None;
-                return;
+                return Ok(());
             }
             match Pin::new(stdin).poll_write(cx, rest) {
-                Poll::Pending => return,
+                Poll::Pending => return Ok(()),
                 Poll::Ready(Ok(count)) => self.captured.written += count,
-                Poll::Ready(Err(_)) => *self.stdin = None,
+                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
+                    *self.stdin = None;
+                }
+                Poll::Ready(Err(error)) => return Err(error),
             }
         }
+        Ok(())
     }
 
     fn conclude(&mut self, is_complete: bool) -> Output {

@@ -27,11 +27,12 @@ use crate::spawn::TaskBuilder;
 /// Waits for the children that have no loop: at once for those that have ended, in the background for the others.
 pub(super) fn adopt() {
     for process in sys::take_left() {
-        // An error says that nobody can wait for it.
-        if !matches!(process.try_wait(), Ok(None)) {
+        let answer = process.try_wait();
+        // It was waited for, or somebody else was faster.
+        if process.is_over() {
             continue;
         }
-        if crate::context::is_entered() {
+        if answer.is_ok() && crate::context::is_entered() {
             wait_in_background(&Rc::new(Shared::new(process, Location::caller())));
         } else {
             sys::leave(process);
@@ -49,7 +50,7 @@ pub(super) fn wait_in_background(shared: &Rc<Shared>) {
     let shared = Rc::clone(shared);
     drop(task.spawn(async move {
         let mut ending = std::pin::pin!(Ending::new(&shared, shared.made_at));
-        // An error says that nobody can wait for it.
+        // After an error the next who looks for those that were left tries again.
         let _ = std::future::poll_fn(|cx| ending.as_mut().poll(cx)).await;
     }));
 }

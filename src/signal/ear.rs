@@ -87,16 +87,31 @@ impl Ear {
         self.heard.get()
     }
 
+    /// How many signals have come so far, also before it listened.
+    pub(crate) fn count(&self) -> u64 {
+        sys::count(self.signal)
+    }
+
     /// Ready when a signal came since it was taken last; `node` waits until then.
     pub(crate) fn poll_heard(
         &self,
         node: Pin<&WaitNode<()>>,
         cx: &Context<'_>,
     ) -> Poll<io::Result<()>> {
+        self.poll_beyond(self.heard.get(), node, cx)
+    }
+
+    /// Ready when the count is another than `known`; for those who share an ear and have heard up to different places.
+    pub(crate) fn poll_beyond(
+        &self,
+        known: u64,
+        node: Pin<&WaitNode<()>>,
+        cx: &Context<'_>,
+    ) -> Poll<io::Result<()>> {
         let LoopBell { bell, source } = &*self.bell;
         let fd = bell.borrow().fd();
         loop {
-            if sys::count(self.signal) != self.heard.get() {
+            if self.count() != known {
                 source.cancel(Direction::Read, node);
                 return Poll::Ready(Ok(()));
             }

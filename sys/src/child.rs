@@ -262,6 +262,14 @@ fn open_null_if_needed(
 /// # Errors
 /// What `open` says: EMFILE, for example.
 pub fn open_null() -> io::Result<std::os::fd::OwnedFd> {
+    loop {
+        match fault::check(Call::OpenFile, 0) {
+            Ok(_) => break,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    // Goes on by itself when it is interrupted.
     let file = std::fs::File::options()
         .read(true)
         .write(true)

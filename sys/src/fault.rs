@@ -71,11 +71,13 @@ pub enum Call {
     Resolve,
     /// `pipe`, `pipe2`, of a pipe that is not a selector's own.
     Pipe,
+    /// `fcntl`, of what is to block, or not to, though it was made otherwise.
+    Flags,
     /// `open` of a file, a FIFO, a terminal.
     OpenFile,
     /// What makes, removes or changes a name in a folder: `mkfifo`, `mkdir`, `unlink`, `rename`.
     FileName,
-    /// `clone`, `fork`: the start of a child.
+    /// `clone`, `fork`: the start of a child. `Pipe` and `OpenFile` come before it, where it needs them.
     Spawn,
     /// What makes a pidfd. With an error, a child is watched without one.
     PidfdOpen,

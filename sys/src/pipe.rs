@@ -45,6 +45,7 @@ pub fn adopt(fd: OwnedFd) -> io::Result<Fd> {
 /// # Errors
 /// What `fcntl` says.
 pub fn set_nonblocking(fd: &impl AsFd, is_nonblocking: bool) -> io::Result<()> {
+    fault::check(Call::Flags, 0)?;
     let flags = rustix::fs::fcntl_getfl(fd)?;
     let wanted = match is_nonblocking {
         true => flags | OFlags::NONBLOCK,

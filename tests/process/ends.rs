@@ -20,6 +20,7 @@ on_both! {
     hz_e03_a_child_whose_task_dies_with_the_loop_is_left_to_the_next_one,
     hz_e04_a_thief_makes_an_error_and_no_hang,
     hz_e05_without_a_descriptor_of_the_child_its_end_is_told_by_sigchld,
+    hz_e05_the_end_of_another_child_is_no_reason_to_spin,
     hz_e01_children_that_end_at_once_are_all_told_of,
     p55_an_end_does_not_wait_for_the_pipes,
     stop_asks_and_then_ends,
@@ -246,6 +247,34 @@ fn hz_e05_without_a_descriptor_of_the_child_its_end_is_told_by_sigchld(on: On) {
             })
             .unwrap();
         assert_eq!(children(), 0);
+    });
+}
+
+fn hz_e05_the_end_of_another_child_is_no_reason_to_spin(on: On) {
+    on.alone(|| {
+        let no_pidfd = Fault::Errno(libc::ENOSYS);
+        let runtime = on.runtime();
+        runtime
+            .block_on(async {
+                let guard = Plan::new().from(Call::PidfdOpen, 1, 2, no_pidfd).install();
+                let mut long = reader().spawn().unwrap();
+                let stdin = long.stdin.take();
+                let mut short = reader().spawn().unwrap();
+                let ends = async {
+                    mainspring::yield_to_io().await;
+                    drop(short.stdin.take());
+                    assert!(short.wait().await.unwrap().success());
+                    // It was told of both, and that is all it was asked about.
+                    mainspring::time::sleep(Duration::from_millis(20)).await;
+                    assert!(count_of(Call::WaitChild) < 10);
+                    drop(stdin);
+                };
+                // Two wait for the same one, and neither hears for the other.
+                let (one, other, ()) = mainspring::join!(long.wait(), long.wait(), ends);
+                assert!(one.unwrap().success() && other.unwrap().success());
+                drop(guard);
+            })
+            .unwrap();
     });
 }
 

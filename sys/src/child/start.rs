@@ -113,6 +113,7 @@ pub(super) fn start(
         step: Step::Fork,
         error,
     };
+    crate::fault::check(crate::fault::Call::Pipe, 0).map_err(failed)?;
     let (reader, writer) = crate::fd::pipe().map_err(|errno| failed(errno.into()))?;
     crate::pipe::set_nonblocking(&reader, false).map_err(failed)?;
     let blocked = SignalsBlocked::new(&plan.all_signals);
