@@ -17,7 +17,7 @@ use mainspring::sim::fault::{Call, Fault, Plan};
 use mainspring::task::CancelToken;
 use mainspring::try_join;
 
-use crate::Scenario;
+use crate::drive::usual;
 use crate::ledger::{FlowId, Ledger};
 use crate::rig::{On, file_of, pattern};
 
@@ -43,26 +43,9 @@ const EXHAUSTED: &[i32] = &[libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENO
 /// A proxy believes that the connection is gone. It lives, for only the plan says so, and its peer waits on.
 const SHUT_ALREADY: &[(Call, &[i32])] = &[(Call::Shutdown, &[libc::ENOTCONN])];
 
-fn as_usual(plan: Plan) -> Plan {
-    plan
-}
-
 /// Over the loopback a connect is done at once; elsewhere it is not.
 fn late(plan: Plan) -> Plan {
     plan.from(Call::Connect, 1, u64::MAX, Fault::Short(0))
-}
-
-fn usual<S>(name: &'static str, program: S) -> Scenario<S> {
-    Scenario {
-        name,
-        program,
-        base: as_usual,
-        has_threads: false,
-        are_datagrams: false,
-        made_up_for: &[],
-        waited_for: &[],
-        consequences: &[],
-    }
 }
 
 /// Reads until the end.
