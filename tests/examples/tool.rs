@@ -1,6 +1,6 @@
 //! A tool that runs: what it says, line by line, and signals to it.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
@@ -80,6 +80,12 @@ impl Tool {
         let out = Lines::of(child.stdout.take().expect("it is piped"));
         let err = Lines::of(child.stderr.take().expect("it is piped"));
         Tool { child, out, err }
+    }
+
+    /// Some of its input; the rest ends with [`Tool::end`].
+    pub(crate) fn feed(&mut self, input: &str) {
+        let stdin = self.child.stdin.as_mut().expect("it has not ended");
+        stdin.write_all(input.as_bytes()).expect("it reads");
     }
 
     pub(crate) fn pid(&self) -> Pid {
