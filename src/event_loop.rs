@@ -40,6 +40,7 @@ use std::time::Duration;
 use mainspring_sys::backend::Deadline;
 use mainspring_sys::{Clock, Instant};
 
+use crate::clocks::ClockWatchSlot;
 use crate::pool::Pool;
 use crate::quiet::Quiet;
 use crate::reactor::Reactor;
@@ -121,6 +122,7 @@ pub(crate) struct EventLoop {
     pool: Rc<Pool>,
     pub(crate) resolver: ResolverSlot,
     pub(crate) shutdown: ShutdownSlot,
+    pub(crate) clock_watch: ClockWatchSlot,
     timers: Timers,
     clock: Clock,
     /// What the clock showed when the loop, or somebody for whom it is good enough, looked in this turn.
@@ -175,6 +177,7 @@ impl EventLoop {
             pool,
             resolver: ResolverSlot::default(),
             shutdown: ShutdownSlot::default(),
+            clock_watch: ClockWatchSlot::default(),
             timers,
             clock,
             cached_now: Cell::new(None),

@@ -26,7 +26,7 @@
 //! |---|---|
 //! | L1 structures | `list` (intrusive), `wheel` (timers), `slab` (generational) |
 //! | L2 tasks | `task`: block, state, waker, queues, wait nodes, join |
-//! | L3 drivers | `reactor` (sources), `timers`, `pool` (threads that may block), `resolver` (who is asked for names) |
+//! | L3 drivers | `reactor` (sources), `timers`, `pool` (threads that may block), `clocks` (those that may jump), `resolver` (who is asked for names) |
 //! | L4 the loop | `event_loop` (the tick), `context` (which loop is entered) |
 //! | L5 for users | [`Runtime`], [`Handle`], [`spawn()`], [`spawn_blocking()`], [`time`], [`sync`], [`io`], [`stream`], [`codec`], [`net`], [`channel`] |
 //!
@@ -36,6 +36,7 @@ mod blocking;
 mod callback;
 mod cancel;
 pub mod channel;
+mod clocks;
 pub mod codec;
 mod context;
 mod debug;

@@ -15,6 +15,7 @@ mod sequencer;
 mod waits;
 
 use std::future::Future;
+use std::time::Duration;
 
 pub use mainspring_sys::clock::{Clock, ManualClock};
 pub use mainspring_sys::fault;
@@ -23,7 +24,7 @@ pub use sequencer::{Sequencer, Turn, TurnWait};
 pub use waits::{Asserted, assert_ready, assert_waits};
 
 use crate::runtime::Builder;
-use mainspring_sys::Instant;
+use mainspring_sys::{Instant, WallTime};
 
 /// Where the manual clock starts: not at zero, so that deadlines before the start can be told.
 const START: Instant = Instant::from_ns(1_000_000_000);
@@ -69,10 +70,47 @@ fn start_of(seed: u64) -> Instant {
 ///
 /// # Panics
 /// Where no loop runs, and where its clock is not manual.
-pub fn advance(duration: std::time::Duration) {
-    let event_loop = crate::context::current().expect("sim::advance needs a running loop");
-    let clock = event_loop.clock().as_manual();
-    clock
-        .expect("sim::advance needs a loop with a manual clock")
-        .advance(duration);
+pub fn advance(duration: Duration) {
+    with_manual_clock("sim::advance", |clock| clock.advance(duration));
+}
+
+/// Sets the wall clock of the loop that runs on this thread, forth or back, as an administrator would: the monotonic clock stands, and
+/// whoever waits in [`sleep_until_wall`](crate::time::sleep_until_wall) hears of it.
+///
+/// # Panics
+/// Where no loop runs, and where its clock is not manual.
+///
+/// ```
+/// use mainspring::{sim, time::{sleep_until_wall, wall_now}};
+/// use std::time::Duration;
+/// let day = Duration::from_secs(86_400);
+/// sim::run(1, async {
+///     let (start, tomorrow) = (mainspring::time::now(), wall_now() + day);
+///     let sleeper = mainspring::spawn(sleep_until_wall(tomorrow));
+///     mainspring::yield_to_io().await;
+///     sim::set_wall(tomorrow);
+///     sleeper.await.unwrap();
+///     assert_eq!(mainspring::time::now(), start);
+/// });
+/// ```
+pub fn set_wall(time: WallTime) {
+    with_manual_clock("sim::set_wall", |clock| clock.set_wall(time));
+}
+
+/// Suspends the machine of the loop that runs on this thread: its monotonic clock stands, wall clock and boot-time clock run for `duration`.
+///
+/// # Panics
+/// Where no loop runs, and where its clock is not manual.
+pub fn suspend(duration: Duration) {
+    with_manual_clock("sim::suspend", |clock| clock.suspend(duration));
+}
+
+fn with_manual_clock(what: &str, change: impl FnOnce(&ManualClock)) {
+    let Some(event_loop) = crate::context::current() else {
+        panic!("{what} needs a running loop")
+    };
+    match event_loop.clock().as_manual() {
+        Some(clock) => change(clock),
+        None => panic!("{what} needs a loop with a manual clock"),
+    }
 }

@@ -21,8 +21,9 @@ use mainspring::fs::{self, File, TempDir, TempFile};
 use mainspring::io::{AsyncFd, AsyncReadExt, AsyncWriteExt};
 use mainspring::net::UnixStream;
 use mainspring::process::{self, Child, Stdio};
-use mainspring::time::{sleep, timeout};
-use mainspring::{BackendKind, Builder, Runtime, spawn_blocking};
+use mainspring::sim::{Clock, ManualClock};
+use mainspring::time::{Instant, sleep, sleep_until_wall, timeout};
+use mainspring::{BackendKind, Builder, JoinHandle, Runtime, spawn_blocking};
 use mainspring_sys::fault::{Call, Fault, Plan};
 use mainspring_sys::signal::{self, Bell, Signal};
 
@@ -67,6 +68,7 @@ suite! {
     p63_a_program_of_the_parent_is_neither_signalled_nor_waited_for_in_the_child,
     p63_a_child_that_drops_the_runtime_removes_no_temporary_file_of_the_parent,
     p63_what_a_file_took_before_the_fork_the_parent_writes_alone,
+    p63_after_fork_the_clocks_are_watched_anew_and_the_parent_hears_nothing,
     p63_a_daemon_takes_its_loop_along,
     p63_a_thread_with_a_loop_of_its_own_does_not_hinder_a_fork,
 }
@@ -801,6 +803,35 @@ fn p63_what_a_file_took_before_the_fork_the_parent_writes_alone(kind: BackendKin
     let text = runtime.block_on(end).unwrap();
     assert_eq!(String::from_utf8_lossy(&text), "child, parent");
     std::fs::remove_file(&path).unwrap();
+}
+
+fn p63_after_fork_the_clocks_are_watched_anew_and_the_parent_hears_nothing(kind: BackendKind) {
+    let clock = ManualClock::starting_at(Instant::from_ns(1_000_000_000));
+    let builder = Builder::new().backend(kind);
+    let mut runtime = builder.clock(Clock::Manual(clock.clone())).build().unwrap();
+    let day = Duration::from_secs(86_400);
+    let deadline = clock.wall_now() + day;
+    let mut sleeper = runtime.spawn(sleep_until_wall(deadline));
+    runtime.tick().unwrap();
+    let before = runtime.metrics();
+    let fork_and_jump =
+        |runtime: &mut Runtime, clock: &ManualClock, sleeper: &mut JoinHandle<()>| {
+            // Before the child has chosen, it rings nobody.
+            clock.set_wall(clock.wall_now() + day / 2);
+            runtime.after_fork().unwrap();
+            runtime.tick().unwrap();
+            let start = clock.now();
+            clock.set_wall(deadline);
+            runtime.block_on(sleeper).unwrap().unwrap();
+            assert_eq!(clock.now(), start, "the jump has ended it");
+        };
+    fork(|| fork_and_jump(&mut runtime, &clock, &mut sleeper)).join();
+    runtime.tick().unwrap();
+    runtime.tick().unwrap();
+    let after = runtime.metrics();
+    assert_eq!((after.events, after.polls), (before.events, before.polls));
+    clock.set_wall(deadline);
+    runtime.block_on(sleeper).unwrap().unwrap();
 }
 
 fn p63_a_daemon_takes_its_loop_along(kind: BackendKind) {

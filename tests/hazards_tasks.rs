@@ -789,6 +789,10 @@ fn hz_a28_every_public_type_is_send_sync_and_unpin_as_written_here() {
         time::Timeout<std::future::Ready<()>> => 0 0 0;
         time::Interval => 0 0 1;
         time::Tick<'static> => 0 0 1;
+        time::WallTime => 1 1 1;
+        time::BootTime => 1 1 1;
+        time::ClockSleep => 0 0 0;
+        time::BootTimeout<std::future::Ready<()>> => 0 0 0;
         io::AsyncFd<Fd> => 0 0 1;
         io::FdReady<'static, Fd> => 0 0 0;
         io::WithFd<'static, Fd, fn()> => 0 0 0;

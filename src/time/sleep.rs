@@ -171,7 +171,7 @@ impl Sleep {
 
 #[cold]
 #[inline(never)]
-fn no_loop() -> ! {
+pub(super) fn no_loop() -> ! {
     panic!("a sleep must be polled inside a running loop")
 }
 

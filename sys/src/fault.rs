@@ -24,6 +24,9 @@ pub enum Call {
     Notify,
     /// `clock_gettime`.
     ClockGet,
+    /// `timerfd_create`, of what tells that a clock was set. With an error, whoever waits for such a clock looks at it
+    /// now and then.
+    ClockWatch,
     /// `socket`, `socketpair`.
     Socket,
     /// `accept`, `accept4`.

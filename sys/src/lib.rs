@@ -4,7 +4,7 @@
 //! crate knows no futures and no wakers; `mainspring` above it names no operating system.
 //!
 //! *Map.* [`event`] is the vocabulary and [`backend`] the contract of a selector; [`selector`] picks
-//! the target's own backend; [`notify`] wakes a waiting selector; [`clock`] reads the time; [`fd`]
+//! the target's own backend; [`notify`] wakes a waiting selector; [`clock`] reads the time, [`clock_watch`] tells when it jumps; [`fd`]
 //! owns a descriptor; [`socket`] makes and drives sockets; [`mod@pipe`] pipes and FIFOs; [`child`] starts programs; [`signal`]
 //! hears signals; [`terminal`] has terminals, [`stdio`] standard streams; [`sendfile`] and [`splice`] move bytes past us;
 //! [`resolve`] looks names up; [`mod@file`] reads a small file; [`watch`] tells what happens to files; [`thread`] starts a thread,
@@ -15,6 +15,7 @@ pub mod affinity;
 pub mod backend;
 pub mod child;
 pub mod clock;
+pub mod clock_watch;
 pub mod event;
 pub mod fault;
 pub mod fd;
@@ -35,7 +36,7 @@ pub mod terminal;
 pub mod thread;
 pub mod watch;
 
-pub use clock::{Clock, Instant};
+pub use clock::{BootTime, Clock, Instant, WallTime};
 pub use event::{Event, Events, Interest, Ready, Token};
 pub use fd::Fd;
 pub use selector::{BackendKind, Selector};

@@ -6,7 +6,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use mainspring::time::{
-    Instant, Interval, interval, interval_at, now, sleep, sleep_until, timeout, timeout_at,
+    Instant, Interval, boot_now, interval, interval_at, now, sleep, sleep_boot, sleep_until,
+    sleep_until_boot, sleep_until_wall, timeout, timeout_at, timeout_boot, wall_now,
 };
 
 use crate::everywhere::Case;
@@ -21,6 +22,10 @@ everywhere! {
     a_timeout_returns_what_its_body_got,
     a_timeout_that_ends_without_its_body_drops_it,
     no_tick_is_lost_or_doubled,
+    a_time_of_day_stays_where_it_is,
+    a_boot_time_stays_where_it_is,
+    a_sleep_by_boot_time_that_is_made_again_starts_anew,
+    a_timeout_by_boot_time_drops_its_body,
 }
 
 // cancels: time::sleep
@@ -76,6 +81,50 @@ fn a_timeout_that_ends_without_its_body_drops_it(on: On) {
         async |drops, ()| assert_eq!(Rc::strong_count(drops), 1, "each body was dropped"),
     );
     assert_eq!(waits, 2);
+}
+
+// cancels: time::sleep_until_wall
+fn a_time_of_day_stays_where_it_is(on: On) {
+    let waits = Case::new(on, || (wall_now() + 7 * MS, ())).safe(
+        async |deadline| sleep_until_wall(*deadline).await,
+        async |deadline, ()| assert_eq!(wall_now(), *deadline),
+    );
+    assert_eq!(waits, 1);
+}
+
+// cancels: time::sleep_until_boot
+fn a_boot_time_stays_where_it_is(on: On) {
+    let waits = Case::new(on, || (boot_now() + 7 * MS, ())).safe(
+        async |deadline| sleep_until_boot(*deadline).await,
+        async |deadline, ()| assert_eq!(boot_now(), *deadline),
+    );
+    assert_eq!(waits, 1);
+}
+
+// cancels: time::sleep_boot
+fn a_sleep_by_boot_time_that_is_made_again_starts_anew(on: On) {
+    let waits = Case::new(on, || (Duration::ZERO, ())).safe(
+        async |slept| {
+            let start = boot_now();
+            sleep_boot(7 * MS).await;
+            *slept = boot_now() - start;
+        },
+        async |slept, ()| assert_eq!(*slept, 7 * MS),
+    );
+    assert_eq!(waits, 1);
+}
+
+// cancels: time::timeout_boot
+fn a_timeout_by_boot_time_drops_its_body(on: On) {
+    let waits = Case::new(on, || (Rc::new(Cell::new(0)), ())).safe(
+        async |drops| {
+            let counted = CountsDrop(Rc::clone(drops));
+            let body = async |_counted| pending::<()>().await;
+            assert!(timeout_boot(MS, body(counted)).await.is_err());
+        },
+        async |drops, ()| assert_eq!(Rc::strong_count(drops), 1, "the body was dropped"),
+    );
+    assert_eq!(waits, 1);
 }
 
 /// Whatever holds it is there, as the count of the `Rc` says.

@@ -28,7 +28,9 @@ pub(crate) const SRC: Layers = Layers {
         &["list", "slab", "wheel", "histogram"],
         &["task::state", "task::count", "task::block"],
         &["task"],
-        &["reactor", "timers", "pool", "quiet", "resolver", "cancel"],
+        &[
+            "reactor", "timers", "pool", "quiet", "resolver", "cancel", "clocks",
+        ],
         &["event_loop", "context"],
         &[
             "runtime", "handle", "spawn", "callback", "blocking", "time", "scope", "join", "io",
@@ -38,6 +40,7 @@ pub(crate) const SRC: Layers = Layers {
     ],
     arrows: &[
         ("wheel", "list"),
+        ("clocks", "reactor"),
         ("context", "event_loop"),
         ("runtime", "handle"),
         ("runtime", "spawn"),
@@ -117,6 +120,7 @@ pub(crate) const SYS: Layers = Layers {
             "sendfile",
             "splice",
             "watch",
+            "clock_watch",
         ],
     ],
     arrows: &[

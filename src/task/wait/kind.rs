@@ -92,6 +92,8 @@ pub(crate) enum Kind {
     Child,
     /// A signal; the word is its number.
     Signal,
+    /// A clock that is waited for to be set, or the machine to be suspended.
+    ClockJump,
     /// Nothing: marks a place in a queue while it is walked.
     Marker,
 }
@@ -152,6 +154,7 @@ impl Kind {
             ),
             Kind::Child => Target::Child(u32::try_from(word).unwrap_or(0)),
             Kind::Signal => Target::Signal(Signal::from_number(i32::try_from(word).unwrap_or(0))),
+            Kind::ClockJump => other("a jump of the wall clock"),
             Kind::Marker => other("nothing"),
         }
     }
