@@ -189,6 +189,7 @@ mod pages {
     page!(glossary, "../docs/glossary.md");
     page!(portability, "../docs/portability.md");
     page!(fork_and_daemons, "../docs/fork-and-daemons.md");
+    page!(many_loops, "../docs/many-loops.md");
     page!(first_program, "../docs/tour/first-program.md");
     page!(readiness, "../docs/tour/readiness.md");
     page!(futures, "../docs/tour/futures.md");

@@ -9,6 +9,8 @@ mod dirsize;
 mod kv_protocol;
 #[path = "examples/kv_server.rs"]
 mod kv_server;
+#[path = "examples/loops.rs"]
+mod loops;
 #[path = "examples/par.rs"]
 mod par;
 #[path = "examples/supervisor.rs"]

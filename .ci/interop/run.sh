@@ -11,20 +11,21 @@ time_max=${INTEROP_SECONDS:-240}
 
 scripts=("$@")
 if ((!${#scripts[@]})); then
-  for script in http hyper tls kv sockets dns; do
+  for script in http hyper tls kv sockets dns glib; do
     [[ ! -e $here/$script.sh ]] || scripts+=("$script")
   done
 fi
 
 .ci/need curl=curl wrk=wrk ab=apache2-utils h2load=nghttp2-client redis-cli=redis-tools redis-benchmark=redis-tools \
-  socat=socat ncat=ncat dig=dnsutils dnsmasq=dnsmasq-base openssl=openssl python3=python3 >&2
+  socat=socat ncat=ncat dig=dnsutils dnsmasq=dnsmasq-base openssl=openssl python3=python3 \
+  gdbus=libglib2.0-bin >&2
 
 target=$PWD/${CARGO_TARGET_DIR:-target}
 [[ ${CARGO_TARGET_DIR:-} != /* ]] || target=$CARGO_TARGET_DIR
 echo 'interop: building'
 cargo build --quiet --release ${CI:+--locked} --examples
 crate=(--quiet --release ${CI:+--locked} --manifest-path docs/interop/Cargo.toml --target-dir "$target/interop")
-cargo build "${crate[@]}" --bins
+cargo build "${crate[@]}" --features glib --bins
 cargo test "${crate[@]}"
 
 # Where the scripts find the programs: $EXAMPLES/kv_server, $BINS/tls_server.
