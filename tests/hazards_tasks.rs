@@ -1075,6 +1075,38 @@ fn hz_a28_the_types_of_files_too() {
 }
 
 #[test]
+fn hz_a28_the_types_of_pipes_children_and_signals_too() {
+    use mainspring::{pipe, process, signal, workers};
+    let mut wrong = String::new();
+    table! {
+        wrong;
+        pipe::PipeReader => 0 0 1;
+        pipe::PipeWriter => 0 0 1;
+        pipe::FifoOptions => 1 1 1;
+        process::Command => 1 1 1;
+        process::Stdio => 1 1 1;
+        process::Limit => 1 1 1;
+        process::Usage => 1 1 1;
+        process::Child => 0 0 1;
+        process::Wait<'static> => 0 0 0;
+        process::Stop<'static> => 0 0 0;
+        process::Communicate<'static> => 0 0 0;
+        process::Output => 1 1 1;
+        process::Pipeline => 1 1 1;
+        process::PipelineOutput => 1 1 1;
+        process::Orphan => 1 1 1;
+        signal::Signal => 1 1 1;
+        signal::Sender => 1 1 1;
+        signal::Received => 1 1 1;
+        signal::Listener => 0 0 1;
+        signal::Recv<'static> => 0 0 0;
+        signal::Once => 0 0 0;
+        workers::Workers => 1 1 1;
+    }
+    assert!(wrong.is_empty(), "[Send, Sync, Unpin] of{wrong}");
+}
+
+#[test]
 fn hz_a28_the_types_of_standard_streams_and_terminals_too() {
     use mainspring::{stdio, terminal};
     let mut wrong = String::new();

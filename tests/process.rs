@@ -4,6 +4,8 @@
 #[path = "net/rig.rs"]
 #[macro_use]
 mod rig;
+#[path = "process/crowds.rs"]
+mod crowds;
 #[path = "process/ends.rs"]
 mod ends;
 #[path = "process/options.rs"]
