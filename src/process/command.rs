@@ -225,7 +225,8 @@ impl Command {
 
     /// What the system is told, from what was said.
     fn prepare(&mut self) -> io::Result<()> {
-        let path = std::env::var_os("PATH");
+        let is_path = self.program.as_encoded_bytes().contains(&b'/');
+        let path = (!is_path).then(|| std::env::var_os("PATH")).flatten();
         self.spec.set_program(&self.program, path.as_deref())?;
         let name = self.arg0.as_ref().unwrap_or(&self.program);
         let argv = [name].into_iter().chain(&self.args);

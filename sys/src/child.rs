@@ -209,14 +209,8 @@ fn invalid(text: &str) -> io::Error {
 pub fn spawn(spec: &Spec, fds: &[(RawFd, BorrowedFd<'_>)]) -> Result<Process, SpawnError> {
     let failed = |step| move |error| SpawnError { step, error };
     fault::check(Call::Spawn, 0).map_err(failed(Step::Fork))?;
-    let null = open_null_if_needed(fds).map_err(failed(Step::Descriptors))?;
-    let mut all = fds.to_vec();
-    if let Some(null) = &null {
-        let missing = (0..3).filter(|number| is_missing(*number, fds));
-        all.extend(missing.map(|number| (number, std::os::fd::AsFd::as_fd(null))));
-    }
     let wants_pidfd = fault::check(Call::PidfdOpen, 0).is_ok();
-    let plan = exec::Plan::new(spec, &all);
+    let plan = exec::Plan::new(spec, fds);
     let mut tries = 0;
     loop {
         let starting = table::begin_start();
@@ -240,21 +234,6 @@ pub fn spawn(spec: &Spec, fds: &[(RawFd, BorrowedFd<'_>)]) -> Result<Process, Sp
 )]
 fn rest_a_millisecond() {
     std::thread::sleep(std::time::Duration::from_millis(1));
-}
-
-/// Whether the child would have nothing under this number.
-fn is_missing(number: RawFd, fds: &[(RawFd, BorrowedFd<'_>)]) -> bool {
-    !fds.iter().any(|(target, _)| *target == number) && !exec::is_open(number)
-}
-
-/// A program that has no descriptor 1 gets it with the first file it opens, and writes its output there (hz_e11).
-fn open_null_if_needed(
-    fds: &[(RawFd, BorrowedFd<'_>)],
-) -> io::Result<Option<std::os::fd::OwnedFd>> {
-    if !(0..3).any(|number| is_missing(number, fds)) {
-        return Ok(None);
-    }
-    open_null().map(Some)
 }
 
 /// `/dev/null`, for reading and writing.

@@ -35,6 +35,7 @@ pub(super) struct Plan<'a> {
     moved: Vec<std::cell::Cell<RawFd>>,
     /// The numbers that stay open, in order.
     pub(super) kept: Vec<RawFd>,
+    /// For the death signal.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     parent: libc::pid_t,
     pub(super) all_signals: libc::sigset_t,
@@ -78,8 +79,11 @@ impl<'a> Plan<'a> {
             fds: numbers,
             kept,
             #[cfg(any(target_os = "linux", target_os = "android"))]
-            // SAFETY: it has no preconditions.
-            parent: unsafe { libc::getpid() },
+            parent: match spec.death_signal {
+                // SAFETY: it has no preconditions.
+                Some(_) => unsafe { libc::getpid() },
+                None => 0,
+            },
             all_signals,
             no_signals,
         }
@@ -200,15 +204,8 @@ impl<'a> Plan<'a> {
                 return false;
             }
         }
-        // What is inherited under 0, 1 and 2 may be close-on-exec.
-        for number in 0..3 {
-            // SAFETY: it touches no memory.
-            unsafe {
-                let flags = libc::fcntl(number, libc::F_GETFD);
-                if flags > 0 {
-                    libc::fcntl(number, libc::F_SETFD, flags & !libc::FD_CLOEXEC);
-                }
-            }
+        if !(0..3).all(has_standard_stream) {
+            return false;
         }
         close_others(&self.kept);
         true
@@ -384,10 +381,19 @@ fn close_others(kept: &[RawFd]) {
     }
 }
 
-/// Whether this number is that of an open descriptor.
-pub(super) fn is_open(number: RawFd) -> bool {
-    // SAFETY: it touches no memory.
-    unsafe { libc::fcntl(number, libc::F_GETFD) != -1 }
+/// Sees to it that the program has something under this number of 0, 1 and 2, those below it being open: what is inherited may
+/// be close-on-exec, or nothing. A program that has no descriptor 1 would get it with the first file it opens, and
+/// write its output there (hz_e11).
+fn has_standard_stream(number: RawFd) -> bool {
+    // SAFETY: none of these calls touches memory, but for a C string that is read.
+    unsafe {
+        match libc::fcntl(number, libc::F_GETFD) {
+            // The lowest that is free.
+            -1 => libc::open(c"/dev/null".as_ptr(), libc::O_RDWR) == number,
+            0 => true,
+            flags => libc::fcntl(number, libc::F_SETFD, flags & !libc::FD_CLOEXEC) != -1,
+        }
+    }
 }
 
 /// On Linux the C library's functions change the ids of *all* threads, by signals: not for a child that shares its parent's

@@ -66,7 +66,8 @@ pub(super) fn start(
         unsafe { libc::_exit(127) }
     }
 
-    let mut stack = vec![0u128; STACK_WORDS];
+    // Without zeros, which would be written over all of it: the child touches the upper end.
+    let mut stack = Box::<[u128]>::new_uninit_slice(STACK_WORDS);
     let shared = Shared {
         plan,
         report: std::cell::Cell::new(Report::NOTHING),
@@ -115,6 +116,9 @@ pub(super) fn start(
     };
     crate::fault::check(crate::fault::Call::Pipe, 0).map_err(failed)?;
     let (reader, writer) = crate::fd::pipe().map_err(|errno| failed(errno.into()))?;
+    // Under a number that a closed standard stream has left, the child would take it for that stream.
+    let above = |end| rustix::io::fcntl_dupfd_cloexec(end, 3).map_err(|errno| failed(errno.into()));
+    let (reader, writer) = (above(reader)?, above(writer)?);
     crate::pipe::set_nonblocking(&reader, false).map_err(failed)?;
     let blocked = SignalsBlocked::new(&plan.all_signals);
     // SAFETY: START-2, the child makes system calls only.
