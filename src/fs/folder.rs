@@ -3,7 +3,7 @@
 //! *Cost.* A job of the pool brings up to [`BATCH`] entries, and reads on when they are taken.
 
 use std::collections::VecDeque;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fmt;
 use std::fs::{FileType, Metadata};
 use std::future::Future;
@@ -149,7 +149,6 @@ impl fmt::Debug for ReadDir {
 #[derive(Clone, Debug)]
 pub struct DirEntry {
     path: PathBuf,
-    name: OsString,
     kind: FileType,
     inode: u64,
     metadata: Option<Metadata>,
@@ -159,7 +158,6 @@ impl From<sys::Entry> for DirEntry {
     fn from(entry: sys::Entry) -> DirEntry {
         DirEntry {
             path: entry.path,
-            name: entry.name,
             kind: entry.kind,
             inode: entry.inode,
             // What could not be said then is asked again by who wants to know.
@@ -184,7 +182,8 @@ impl DirEntry {
     /// The name alone.
     #[must_use]
     pub fn file_name(&self) -> &OsStr {
-        &self.name
+        // An entry has one: it is never `..`.
+        self.path.file_name().unwrap_or_default()
     }
 
     /// What it is; of a symbolic link, that it is one.

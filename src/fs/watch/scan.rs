@@ -84,12 +84,12 @@ fn scan_branch(
         };
         if entry.kind.is_dir() {
             left.push(Branch::New {
-                path: path.join(&entry.name),
+                path: path.join(entry.name()),
                 follows: false,
             });
         }
         if wants_entries {
-            found.push(Found::Entry(mark, entry.name));
+            found.push(Found::Entry(mark, entry.name().to_owned()));
         }
         if found.len() >= BATCH || is_aborted() {
             return left.push(Branch::Open { path, mark, folder });

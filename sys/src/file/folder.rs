@@ -1,6 +1,6 @@
 //! A folder that is read: its entries, one after the other.
 
-use std::ffi::OsString;
+use std::ffi::OsStr;
 use std::fs::{self, FileType, Metadata, ReadDir};
 use std::io;
 use std::os::unix::fs::DirEntryExt;
@@ -20,14 +20,20 @@ pub struct Folder {
 pub struct Entry {
     /// The folder's path, and the name.
     pub path: PathBuf,
-    /// The name alone.
-    pub name: OsString,
     /// What it is; of a link, that it is one. Asks the file where the folder does not say.
     pub kind: FileType,
     /// The inode.
     pub inode: u64,
     /// What the file is like (of a link: the link), if that was asked for.
     pub metadata: Option<io::Result<Metadata>>,
+}
+
+impl Entry {
+    /// The name alone. Each has one: an entry is never `..`.
+    #[must_use]
+    pub fn name(&self) -> &OsStr {
+        self.path.file_name().unwrap_or_default()
+    }
 }
 
 impl Folder {
@@ -56,7 +62,6 @@ impl Folder {
         let metadata = has_metadata.then(|| retry_as(Call::FileStat, 0, |_| entry.metadata()));
         Some(Ok(Entry {
             path: entry.path(),
-            name: entry.file_name(),
             kind,
             inode: entry.ino(),
             metadata,
