@@ -7,9 +7,16 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 target=${CARGO_TARGET_DIR:-target}/peers
-features=${PEERS_FEATURES:-mainspring,tokio,smol,monoio}
-cargo build --quiet --release --locked --manifest-path benches/peers/Cargo.toml --target-dir "$target" \
-  --no-default-features --features "measure,$features"
+features=${PEERS_FEATURES:-mainspring,tokio,smol-systems,monoio}
+build() {
+  cargo build --quiet --release --locked --manifest-path benches/peers/Cargo.toml --target-dir "$target" \
+    --no-default-features --bin "$1" --features "$2"
+}
+build peers "measure,$features"
+
+# What the cells of children start.
+cc -O2 -Wall -Wextra -nostdlib -static -o "$target/release/least-true" benches/peers/children/true.c >&2 ||
+  echo 'run.sh: the least `true` cannot be built here, the system'"'"'s takes its place' >&2
 
 libuv() {
   [[ -e /usr/include/uv.h ]] || .ci/need no-such-command=libuv1-dev
@@ -28,4 +35,11 @@ fi
 case ${1:-} in
 calls | start-up) .ci/need strace=strace strip=binutils ;;
 esac
+if [[ ${1:-} == start-up ]]; then
+  # Each with its own peer and no more than that needs: what the cells ask of one would grow its least program, too.
+  build hello-bare ''
+  for peer in mainspring tokio smol monoio; do
+    build "hello-$peer" "$peer"
+  done
+fi
 "$target/release/peers" "$@"

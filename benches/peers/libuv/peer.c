@@ -5,17 +5,21 @@
  */
 
 #include <assert.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -403,6 +407,267 @@ static void run_blocking(uv_loop_t *loop, uint64_t in_flight, uint64_t count) {
   free(works);
 }
 
+/* I. Files: see ../src/cells/files.rs. Each call is a trip to a thread, as its callbacks have it. */
+
+enum { FILES_WARM_UP = 1000, FOLDERS = 100, FILES_EACH = 100 };
+
+static struct {
+  uv_fs_t request;
+  char folder[64], path[96];
+  char buffer[8192];
+  uv_file file;
+  uint64_t left, bytes, start_ns, count;
+} reads;
+
+static void read_again(uv_loop_t *loop);
+
+static void read_closed(uv_fs_t *request) {
+  if (request->result != 0) abort();
+  uv_fs_req_cleanup(request);
+  if (--reads.left == reads.count) reads.start_ns = process_ns();
+  if (reads.left > 0) read_again(request->loop);
+}
+
+static void read_done(uv_fs_t *request) {
+  ssize_t len = request->result;
+  if (len < 0) abort();
+  uv_fs_req_cleanup(request);
+  reads.bytes += (uint64_t)len;
+  /* As the others find out that there is no more. */
+  uv_buf_t rest = uv_buf_init(reads.buffer + len, (unsigned)(sizeof reads.buffer - (size_t)len));
+  if (len > 0) uv_fs_read(request->loop, request, reads.file, &rest, 1, -1, read_done);
+  else uv_fs_close(request->loop, request, reads.file, read_closed);
+}
+
+static void read_opened(uv_fs_t *request) {
+  if (request->result < 0) abort();
+  reads.file = (uv_file)request->result;
+  uv_fs_req_cleanup(request);
+  uv_buf_t all = uv_buf_init(reads.buffer, sizeof reads.buffer);
+  uv_fs_read(request->loop, request, reads.file, &all, 1, -1, read_done);
+}
+
+static void read_again(uv_loop_t *loop) {
+  uv_fs_open(loop, &reads.request, reads.path, O_RDONLY, 0, read_opened);
+}
+
+static void write_file(const char *path, size_t len) {
+  FILE *file = must(fopen(path, "w"));
+  for (size_t i = 0; i < len; i++) putc(7, file);
+  if (fclose(file) != 0) abort();
+}
+
+static void run_file_read(uv_loop_t *loop, uint64_t count) {
+  snprintf(reads.folder, sizeof reads.folder, "/tmp/mainspring-peers-uv-%d", getpid());
+  if (mkdir(reads.folder, 0777) != 0) abort();
+  snprintf(reads.path, sizeof reads.path, "%s/file", reads.folder);
+  write_file(reads.path, 4096);
+  reads.count = count;
+  reads.left = count + FILES_WARM_UP;
+  read_again(loop);
+  uv_run(loop, UV_RUN_DEFAULT);
+  print_cpu(process_ns() - reads.start_ns, count);
+  if (reads.bytes != 4096 * (count + FILES_WARM_UP)) abort();
+  unlink(reads.path);
+  rmdir(reads.folder);
+}
+
+/* A folder, or a file in it, that is still to be looked at. */
+typedef struct place {
+  struct place *next;
+  char path[128];
+} place;
+
+static struct {
+  uv_fs_t request;
+  place *folders, *files;
+  uint64_t bytes;
+} tree;
+
+static void walk_next(uv_loop_t *loop);
+
+static void walk_push(place **list, const char *folder, const char *name) {
+  place *p = must(malloc(sizeof *p));
+  snprintf(p->path, sizeof p->path, "%s/%s", folder, name);
+  p->next = *list;
+  *list = p;
+}
+
+static void walk_looked(uv_fs_t *request) {
+  if (request->result != 0) abort();
+  tree.bytes += request->statbuf.st_size;
+  uv_loop_t *loop = request->loop;
+  uv_fs_req_cleanup(request);
+  walk_next(loop);
+}
+
+static void walk_listed(uv_fs_t *request) {
+  if (request->result < 0) abort();
+  uv_dirent_t entry;
+  while (uv_fs_scandir_next(request, &entry) != UV_EOF)
+    walk_push(entry.type == UV_DIRENT_DIR ? &tree.folders : &tree.files, request->path, entry.name);
+  uv_loop_t *loop = request->loop;
+  uv_fs_req_cleanup(request);
+  walk_next(loop);
+}
+
+static void walk_next(uv_loop_t *loop) {
+  place **list = tree.files ? &tree.files : &tree.folders, *p = *list;
+  if (p == NULL) return;
+  *list = p->next;
+  if (list == &tree.files) uv_fs_lstat(loop, &tree.request, p->path, walk_looked);
+  else uv_fs_scandir(loop, &tree.request, p->path, 0, walk_listed);
+  free(p);
+}
+
+static void walk(uv_loop_t *loop, const char *root) {
+  tree.bytes = 0;
+  walk_push(&tree.folders, root, ".");
+  walk_next(loop);
+  uv_run(loop, UV_RUN_DEFAULT);
+  if (tree.bytes != FOLDERS * FILES_EACH * 4) abort();
+}
+
+static void run_dir_walk(uv_loop_t *loop, uint64_t count) {
+  char root[64], path[128];
+  snprintf(root, sizeof root, "/tmp/mainspring-peers-uv-%d", getpid());
+  if (mkdir(root, 0777) != 0) abort();
+  for (int i = 0; i < FOLDERS; i++) {
+    snprintf(path, sizeof path, "%s/%d", root, i);
+    if (mkdir(path, 0777) != 0) abort();
+    for (int j = 0; j < FILES_EACH; j++) {
+      snprintf(path, sizeof path, "%s/%d/%d", root, i, j);
+      write_file(path, 4);
+    }
+  }
+  uint64_t walks = (count + FOLDERS * FILES_EACH - 1) / (FOLDERS * FILES_EACH);
+  walk(loop, root);
+  uint64_t start_ns = process_ns();
+  for (uint64_t i = 0; i < walks; i++) walk(loop, root);
+  print_cpu(process_ns() - start_ns, walks * FOLDERS * FILES_EACH);
+  for (int i = 0; i < FOLDERS; i++) {
+    for (int j = 0; j < FILES_EACH; j++) {
+      snprintf(path, sizeof path, "%s/%d/%d", root, i, j);
+      unlink(path);
+    }
+    snprintf(path, sizeof path, "%s/%d", root, i);
+    rmdir(path);
+  }
+  rmdir(root);
+}
+
+/* J. Children and signals: see ../src/cells/children.rs and signals.rs. */
+
+static uint64_t children_ns(void) {
+  struct rusage usage;
+  getrusage(RUSAGE_CHILDREN, &usage);
+  uint64_t us = (uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000;
+  return (us + (uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec)) * 1000;
+}
+
+static struct {
+  uv_process_t process;
+  uv_process_options_t options;
+  uint64_t left;
+} children;
+
+static void child_start(uv_loop_t *loop);
+
+static void child_closed(uv_handle_t *process) {
+  if (--children.left > 0) child_start(process->loop);
+}
+
+static void child_ended(uv_process_t *process, int64_t status, int signal) {
+  if (status != 0 || signal != 0) abort();
+  uv_close((uv_handle_t *)process, child_closed);
+}
+
+static void child_start(uv_loop_t *loop) {
+  if (uv_spawn(loop, &children.process, &children.options) != 0) abort();
+}
+
+static void children_run(uv_loop_t *loop, uint64_t count) {
+  children.left = count;
+  child_start(loop);
+  uv_run(loop, UV_RUN_DEFAULT);
+}
+
+static void run_spawn_wait(uv_loop_t *loop, const char *program, uint64_t count) {
+  char *arguments[] = {(char *)program, NULL};
+  uv_stdio_container_t streams[3];
+  for (int i = 0; i < 3; i++) {
+    streams[i].flags = UV_INHERIT_FD;
+    streams[i].data.fd = i;
+  }
+  children.options.file = program;
+  children.options.args = arguments;
+  children.options.stdio = streams;
+  children.options.stdio_count = 3;
+  children.options.exit_cb = child_ended;
+  children_run(loop, 20);
+  uint64_t own_ns = process_ns(), all_ns = children_ns();
+  children_run(loop, count);
+  own_ns = process_ns() - own_ns;
+  all_ns = children_ns() - all_ns + own_ns;
+  print_cpu(all_ns, count);
+  printf(",\"own_ns\":%.2f", (double)own_ns / (double)count);
+}
+
+/* The least program, which is beside PEERS; or the system's. */
+static const char *least_true(const char *peers) {
+  static char path[4096];
+  const char *slash = strrchr(peers, '/');
+  snprintf(path, sizeof path, "%.*sleast-true", slash ? (int)(slash - peers + 1) : 0, peers);
+  return access(path, X_OK) == 0 ? path : "/bin/true";
+}
+
+static void run_spawn_wait_beside_1_gib(uv_loop_t *loop, const char *program, uint64_t count) {
+  char *memory = must(malloc((size_t)1 << 30));
+  memset(memory, 7, (size_t)1 << 30);
+  run_spawn_wait(loop, program, count);
+  free(memory);
+}
+
+static void *signals_thread(void *none) {
+  for (uint64_t i = 1; i <= wakes.count; i++) {
+    uint64_t start_ns = now_ns();
+    while (now_ns() - start_ns < PAUSE_NS) __builtin_ia32_pause();
+    atomic_store_explicit(&wakes.sent_ns, now_ns(), memory_order_relaxed);
+    atomic_store_explicit(&wakes.sent, i, memory_order_release);
+    kill(getpid(), SIGUSR1);
+    while (atomic_load_explicit(&wakes.seen, memory_order_acquire) < i) __builtin_ia32_pause();
+  }
+  atomic_store_explicit(&wakes.is_over, true, memory_order_release);
+  kill(getpid(), SIGUSR1);
+  return none;
+}
+
+static void signal_seen(uv_signal_t *signal, int number) {
+  (void)number;
+  uint64_t sent = atomic_load_explicit(&wakes.sent, memory_order_acquire);
+  if (sent > wakes.seen) {
+    wakes.samples[wakes.sample_count++] = now_ns() - wakes.sent_ns;
+    atomic_store_explicit(&wakes.seen, sent, memory_order_release);
+  }
+  if (atomic_load_explicit(&wakes.is_over, memory_order_acquire)) uv_close((uv_handle_t *)signal, NULL);
+}
+
+static void run_signal_resume(uv_loop_t *loop, uint64_t count) {
+  wakes.count = count;
+  wakes.samples = must(calloc(count, sizeof *wakes.samples));
+  uv_signal_t signal;
+  uv_signal_init(loop, &signal);
+  uv_signal_start(&signal, signal_seen, SIGUSR1);
+  uint64_t thread_start_ns = thread_ns();
+  pthread_t thread;
+  if (pthread_create(&thread, NULL, signals_thread, NULL) != 0) abort();
+  uv_run(loop, UV_RUN_DEFAULT);
+  uint64_t thread_cpu_ns = thread_ns() - thread_start_ns;
+  pthread_join(thread, NULL);
+  print_cpu(thread_cpu_ns, count);
+  print_percentiles(wakes.samples, wakes.sample_count);
+}
+
 int main(int argc, char **argv) {
   if (argc == 2 && strcmp(argv[1], "version") == 0) {
     puts(uv_version_string());
@@ -429,6 +694,12 @@ int main(int argc, char **argv) {
   else if (strcmp(cell, "wake-storm") == 0) run_wakes(loop, STORM, count);
   else if (strcmp(cell, "blocking") == 0) run_blocking(loop, 1, count);
   else if (strcmp(cell, "blocking-1000") == 0) run_blocking(loop, 1000, count);
+  else if (strcmp(cell, "file-read") == 0) run_file_read(loop, count);
+  else if (strcmp(cell, "dir-walk") == 0) run_dir_walk(loop, count);
+  else if (strcmp(cell, "spawn-wait") == 0) run_spawn_wait(loop, least_true(peers), count);
+  else if (strcmp(cell, "spawn-wait-1g") == 0) run_spawn_wait_beside_1_gib(loop, least_true(peers), count);
+  else if (strcmp(cell, "spawn-true") == 0) run_spawn_wait(loop, "/bin/true", count);
+  else if (strcmp(cell, "signal-resume") == 0) run_signal_resume(loop, count);
   else return 2;
   puts("}");
   return 0;

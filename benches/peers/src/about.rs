@@ -7,11 +7,14 @@ use std::process::Command;
 use crate::peers;
 
 /// The crates of which the version is told.
-const CRATES: [&str; 5] = [
+const CRATES: [&str; 8] = [
     "mainspring",
     "tokio",
     "async-executor",
+    "async-fs",
     "async-io",
+    "async-process",
+    "async-signal",
     "monoio",
 ];
 

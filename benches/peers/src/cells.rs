@@ -4,19 +4,26 @@
 //! needs, one line in [`CELLS`].
 
 use crate::figures::Figures;
-use crate::peers::{Blocks, Channels, Datagrams, Groups, Lines, Locks, Net, Tasks, Timers};
+use crate::peers::{
+    Blocks, Channels, Children, Datagrams, Files, Groups, Lines, Locks, Net, Pipes, Signals, Tasks,
+    Timers, Workers,
+};
 
 pub mod blocking;
+pub mod children;
 pub mod connections;
 pub mod datagrams;
 pub mod echo;
+pub mod files;
 pub mod groups;
 pub mod lines;
 pub mod ping;
+pub mod signals;
 pub mod spawn;
 pub mod switch;
 pub mod timers;
 pub mod wakes;
+pub mod workers;
 
 /// Runs a cell with a number of operations.
 pub type Run = Box<dyn FnOnce(u64) -> Figures>;
@@ -45,6 +52,9 @@ pub enum Group {
     Wakes,
     Idle,
     Blocking,
+    Files,
+    Children,
+    Workers,
     Groups,
 }
 
@@ -61,6 +71,9 @@ impl Group {
             Group::Idle => "G. Connections that wait",
             Group::Blocking => "H. Work that blocks",
             Group::Groups => "L. Locks and groups",
+            Group::Files => "I. Files",
+            Group::Children => "J. Children and signals",
+            Group::Workers => "K. Several loops",
         }
     }
 
@@ -76,6 +89,9 @@ impl Group {
             Group::Idle => "idle",
             Group::Blocking => "blocking",
             Group::Groups => "groups",
+            Group::Files => "files",
+            Group::Children => "children",
+            Group::Workers => "workers",
         }
     }
 }
@@ -129,6 +145,15 @@ pub const CELLS: &[Cell] = &[
     cell("idle-conns", Group::Idle, "memory of a connection that waits with a buffer of 512 bytes", "bytes", 9_000, Some(0.80)),
     cell("blocking", Group::Blocking, "a job that does nothing, and back, all threads' CPU", "cpu_ns", 20_000, Some(1.0)),
     cell("blocking-1000", Group::Blocking, "the same, 1000 at a time", "cpu_ns", 200_000, Some(0.80)),
+    cell("file-read", Group::Files, "a file of 4 KiB in the page cache, opened and read, all threads' CPU", "cpu_ns", 20_000, Some(0.80)),
+    cell("dir-walk", Group::Files, "the lengths of 10 000 files in 100 folders, per file, all threads' CPU", "cpu_ns", 200_000, Some(0.80)),
+    cell("spawn-wait", Group::Children, "start the least program and wait for its end, the child's CPU included", "cpu_ns", 2_000, Some(0.90)),
+    cell("spawn-wait-1g", Group::Children, "the same with 1 GiB of memory in use", "cpu_ns", 2_000, Some(0.90)),
+    cell("spawn-true", Group::Children, "the same with the system's `true`, which is linked dynamically", "cpu_ns", 1_000, None),
+    cell("pipe-cat", Group::Children, "64 KiB to a child `cat` and back", "cpu_ns", 16_000, None),
+    cell("signal-resume", Group::Children, "from `kill` to the task that awaits the signal, the loop being asleep", "p50_ns", 10_000, None),
+    cell("workers-1", Group::Workers, "64 bytes there and back between two tasks of one loop, 32 connections", "cpu_ns", 100_000, None),
+    cell("workers-2", Group::Workers, "the same by two loops on two threads, which share the port", "cpu_ns", 100_000, None),
     cell("lock-handoff", Group::Groups, "two tasks take one lock in turn", "cpu_ns", 1_000_000, Some(0.50)),
     cell("children-1000", Group::Groups, "1000 children that wait once, waited for together", "cpu_ns", 1_000_000, Some(0.60)),
 ];
@@ -221,6 +246,50 @@ pub fn of_locks<P: Locks>(cell: &str) -> Option<Run> {
 pub fn of_groups<P: Groups>(cell: &str) -> Option<Run> {
     run(match cell {
         "children-1000" => groups::children::<P>,
+        _ => return None,
+    })
+}
+
+/// Those of files.
+pub fn of_files<P: Files>(cell: &str) -> Option<Run> {
+    run(match cell {
+        "file-read" => files::read::<P>,
+        "dir-walk" => files::walk::<P>,
+        _ => return None,
+    })
+}
+
+/// Those of children that only run.
+pub fn of_children<P: Children>(cell: &str) -> Option<Run> {
+    run(match cell {
+        "spawn-wait" => children::spawn_wait::<P>,
+        "spawn-true" => children::spawn_true::<P>,
+        "spawn-wait-1g" => children::spawn_wait_beside_1_gib::<P>,
+        _ => return None,
+    })
+}
+
+/// Those of children that are talked to.
+pub fn of_pipes<P: Pipes>(cell: &str) -> Option<Run> {
+    run(match cell {
+        "pipe-cat" => children::cat::<P>,
+        _ => return None,
+    })
+}
+
+/// Those of signals.
+pub fn of_signals<P: Signals>(cell: &str) -> Option<Run> {
+    run(match cell {
+        "signal-resume" => signals::resume::<P>,
+        _ => return None,
+    })
+}
+
+/// Those of several loops.
+pub fn of_workers<P: Workers>(cell: &str) -> Option<Run> {
+    run(match cell {
+        "workers-1" => workers::one::<P>,
+        "workers-2" => workers::two::<P>,
         _ => return None,
     })
 }

@@ -43,6 +43,16 @@ impl Plan {
         self.cells.is_empty() || self.cells.iter().any(|cell| cell == name)
     }
 
+    /// Which part of the cells it is, in words: nothing, if it is all.
+    pub fn selection(&self) -> String {
+        if self.cells.is_empty() {
+            return String::new();
+        }
+        let mut names: Vec<&str> = self.cells().map(|cell| cell.group.file()).collect();
+        names.dedup();
+        format!(" of {}", names.join(", "))
+    }
+
     /// Whether a peer takes part.
     pub fn has_peer(&self, name: &str) -> bool {
         self.peers.is_empty() || self.peers.iter().any(|peer| peer == name)

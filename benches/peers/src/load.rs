@@ -15,7 +15,7 @@ pub mod lines;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, FromRawFd};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -51,6 +51,58 @@ pub fn listen() -> TcpListener {
     };
     assert!(is_set, "the listener takes its options");
     listener
+}
+
+/// So many listeners of one port, over which the kernel spreads connections.
+pub fn listen_shared(count: u64) -> Vec<TcpListener> {
+    let mut port = 0;
+    let listeners = (0..count).map(|_| {
+        let listener = listen_at(port);
+        port = port_of(&listener);
+        listener
+    });
+    listeners.collect()
+}
+
+/// One that shares its port with others, which std cannot make.
+fn listen_at(port: u16) -> TcpListener {
+    let addr = libc::sockaddr_in {
+        sin_family: libc::AF_INET as libc::sa_family_t,
+        sin_port: port.to_be(),
+        sin_addr: libc::in_addr {
+            s_addr: u32::from(Ipv4Addr::LOCALHOST).to_be(),
+        },
+        sin_zero: [0; 8],
+    };
+    let one: libc::c_int = 1;
+    let (addr_len, one_len) = (size_of_val(&addr), size_of_val(&one));
+    // SAFETY: a new descriptor, which nobody else has; options and address have the lengths that are told.
+    unsafe {
+        let kind = libc::SOCK_STREAM | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
+        let fd = libc::socket(libc::AF_INET, kind, 0);
+        assert!(fd >= 0, "a socket can be made");
+        let one = (&raw const one).cast();
+        let options = [
+            (libc::SOL_SOCKET, libc::SO_REUSEPORT),
+            (libc::IPPROTO_TCP, libc::TCP_NODELAY),
+        ];
+        let is_set = options.iter().all(|(level, name)| {
+            libc::setsockopt(fd, *level, *name, one, one_len as libc::socklen_t) == 0
+        });
+        let addr = (&raw const addr).cast();
+        let is_bound = libc::bind(fd, addr, addr_len as libc::socklen_t) == 0;
+        assert!(is_set && is_bound, "the port can be shared");
+        assert_eq!(libc::listen(fd, 4096), 0, "it listens");
+        TcpListener::from_raw_fd(fd)
+    }
+}
+
+/// A connection that does not block, to a port of this machine.
+pub fn connect(port: u16) -> TcpStream {
+    let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("a connection");
+    stream.set_nodelay(true).expect("an option");
+    stream.set_nonblocking(true).expect("an option");
+    stream
 }
 
 /// Starts the client of an echo cell.

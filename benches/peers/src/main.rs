@@ -101,7 +101,7 @@ fn measured(
     table: fn(&Record) -> String,
 ) -> Result<(), String> {
     let (plan, out) = plan(words)?;
-    let about = about::about(command);
+    let about = about::about(&format!("{command}{}", plan.selection()));
     let mut newer = measure(&plan);
     newer.about = about;
     print!("{}\n{}", report::about(&newer), table(&newer));
@@ -141,6 +141,7 @@ fn tables(file: &Path) -> Result<(), String> {
         report::about,
         report::costs,
         report::latencies,
+        report::besides,
         report::calls,
         report::start_up,
     ];

@@ -24,6 +24,7 @@ pub fn filled(page: &str, record: &Record) -> Result<String, String> {
             "about" => report::about(record),
             "costs" => report::costs(record),
             "latencies" => report::latencies(record),
+            "besides" => report::besides(record),
             "calls" => report::calls(record),
             "start-up" => report::start_up(record),
             other => return Err(format!("there is no table `{other}`")),

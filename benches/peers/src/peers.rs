@@ -6,12 +6,13 @@
 
 use std::fmt::Debug;
 use std::future::Future;
-use std::net::{TcpListener, UdpSocket};
+use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use crate::cells::{self, Run};
+use crate::cells::{self, Run, workers};
 
 pub mod libuv;
 mod limit;
@@ -20,7 +21,7 @@ mod mainspring;
 #[cfg(feature = "monoio")]
 mod monoio;
 mod rawepoll;
-#[cfg(feature = "smol")]
+#[cfg(feature = "smol-systems")]
 mod smol;
 #[cfg(feature = "tokio")]
 mod tokio;
@@ -122,6 +123,63 @@ pub trait Blocks: Tasks {
     ) -> impl Future<Output = T>;
 }
 
+/// Reads files and folders.
+pub trait Files: Tasks {
+    /// A whole file.
+    fn read(path: &Path) -> impl Future<Output = Vec<u8>>;
+
+    /// How many bytes are in the files of a folder and below.
+    fn walk(path: &Path) -> impl Future<Output = u64>;
+}
+
+/// Starts programs.
+pub trait Children: Tasks {
+    /// Starts a program without arguments, and waits for its end, which is a good one.
+    fn run_program(program: &Path) -> impl Future<Output = ()>;
+}
+
+/// Talks to them.
+pub trait Pipes: Children {
+    /// Sends `count` blocks through `cat`, one task writing while another reads; how many bytes came back.
+    fn through_cat(block: Vec<u8>, count: u64) -> impl Future<Output = u64>;
+}
+
+/// Awaits signals.
+pub trait Signals: Tasks {
+    type Listener: 'static;
+
+    /// From now on, for [`SIGNAL`](cells::signals::SIGNAL).
+    fn listen() -> Self::Listener;
+
+    /// Waits for one.
+    fn recv(listener: &mut Self::Listener) -> impl Future<Output = ()>;
+}
+
+/// A loop's part of the work.
+pub type Part = Pin<Box<dyn Future<Output = ()>>>;
+
+/// Runs several loops, each of which is a client, too.
+pub trait Workers: Net + Timers {
+    /// Runs `work` on as many loops as there are listeners, each on a processor of its own, and gives one to each.
+    fn work(listeners: Vec<TcpListener>, work: impl Fn(TcpListener) -> Part + Send + Sync) {
+        std::thread::scope(|scope| {
+            for (index, listener) in listeners.into_iter().enumerate() {
+                let work = &work;
+                scope.spawn(move || {
+                    workers::stay_on(index);
+                    Self::run(async move { Self::spawn(work(listener)).await });
+                });
+            }
+        });
+    }
+
+    /// Takes over a connection, which does not block already.
+    fn stream(stream: TcpStream) -> Self::Stream;
+
+    /// Sends a message and receives one of the same length.
+    fn call(stream: &mut Self::Stream, message: &mut [u8]) -> impl Future<Output = ()>;
+}
+
 /// Has a lock that is waited for.
 pub trait Locks: Tasks {
     type Lock: 'static;
@@ -188,6 +246,12 @@ pub const PEERS: &[Peer] = &[
         kind: Kind::Ours,
         find: everything::<mainspring::Mainspring<true>>,
     },
+    #[cfg(feature = "mainspring")]
+    Peer {
+        name: "mainspring-pool",
+        kind: Kind::Ours,
+        find: mainspring::of_the_pool,
+    },
     #[cfg(feature = "tokio")]
     Peer {
         name: "tokio",
@@ -200,7 +264,7 @@ pub const PEERS: &[Peer] = &[
         kind: Kind::Rival,
         find: everything::<tokio::Local>,
     },
-    #[cfg(feature = "smol")]
+    #[cfg(feature = "smol-systems")]
     Peer {
         name: "smol",
         kind: Kind::Rival,
@@ -233,12 +297,18 @@ pub const PEERS: &[Peer] = &[
 fn everything<P>(cell: &str) -> Option<Run>
 where
     P: Timers + Lines + Datagrams + Channels + Blocks + Locks + Groups,
+    P: Files + Pipes + Signals + Workers,
 {
     all_but_groups::<P>(cell)
         .or_else(|| cells::of_lines::<P>(cell))
         .or_else(|| cells::of_datagrams::<P>(cell))
         .or_else(|| cells::of_locks::<P>(cell))
         .or_else(|| cells::of_groups::<P>(cell))
+        .or_else(|| cells::of_files::<P>(cell))
+        .or_else(|| cells::of_children::<P>(cell))
+        .or_else(|| cells::of_pipes::<P>(cell))
+        .or_else(|| cells::of_signals::<P>(cell))
+        .or_else(|| cells::of_workers::<P>(cell))
 }
 
 /// The cells of a peer that has no locks and no groups.

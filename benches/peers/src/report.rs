@@ -100,7 +100,7 @@ pub fn costs(record: &Record) -> String {
 /// How late timers and wakes are, and what the loop's thread pays for a wake.
 pub fn latencies(record: &Record) -> String {
     let mut text = heading(&["cell", "peer", "p50", "p99", "CPU each", "early"]);
-    for cell in ["timer-fire", "wake-oneway", "wake-rtt"] {
+    for cell in ["timer-fire", "wake-oneway", "wake-rtt", "signal-resume"] {
         for peer in PEERS {
             let figure = |name: &str| record.median(cell, peer.name, name);
             let shown = |name: &str| figure(name).map(|value| readable(name, value));
@@ -115,6 +115,31 @@ pub fn latencies(record: &Record) -> String {
                 shown("p99_ns").unwrap_or_default(),
                 shown("cpu_ns").unwrap_or_default(),
                 early.unwrap_or_default(),
+            ]);
+        }
+    }
+    text
+}
+
+/// What stands beside the cost: the parent's own part, or the time that passed.
+pub fn besides(record: &Record) -> String {
+    let mut text = heading(&["cell", "peer", "CPU", "the parent's own", "time"]);
+    for cell in CELLS {
+        for peer in PEERS {
+            let shown = |name: &str| {
+                let median = record.median(cell.name, peer.name, name)?;
+                Some(readable(name, median))
+            };
+            let (own, wall) = (shown("own_ns"), shown("wall_ns"));
+            if own.is_none() && wall.is_none() {
+                continue;
+            }
+            text += &row(&[
+                cell.name.to_string(),
+                peer.name.to_string(),
+                shown(cell.figure).unwrap_or_default(),
+                own.unwrap_or_default(),
+                wall.unwrap_or_default(),
             ]);
         }
     }

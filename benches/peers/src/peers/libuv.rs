@@ -9,7 +9,7 @@ use std::process::Command;
 use crate::cells::Run;
 
 /// What `libuv/peer.c` knows.
-const CELLS: [&str; 14] = [
+const CELLS: [&str; 20] = [
     "echo-1",
     "echo-50",
     "echo-1000",
@@ -24,6 +24,12 @@ const CELLS: [&str; 14] = [
     "wake-storm",
     "blocking",
     "blocking-1000",
+    "file-read",
+    "dir-walk",
+    "spawn-wait",
+    "spawn-wait-1g",
+    "spawn-true",
+    "signal-resume",
 ];
 
 /// The C program, if it was built.

@@ -3,7 +3,9 @@
 //! One allocation per task, a queue of pointers, nothing atomic, nothing checked. **It is unsound**: its
 //! wakers count without atomics and must not leave the thread; tasks that never end are leaked; its
 //! wheel takes timers in and gives them back, and never fires. So it is no peer, and takes part only in
-//! the cells that need nothing else.
+//! the cells that need nothing else; and, by calls that block its one thread, in those of files and children.
+
+mod blocking;
 
 use std::cell::{Cell, UnsafeCell};
 use std::collections::VecDeque;
@@ -24,7 +26,10 @@ pub struct Limit;
 
 /// Its cells.
 pub fn find(cell: &str) -> Option<Run> {
-    cells::of_tasks::<Limit>(cell).or_else(|| cells::of_arming::<Limit>(cell))
+    cells::of_tasks::<Limit>(cell)
+        .or_else(|| cells::of_arming::<Limit>(cell))
+        .or_else(|| cells::of_files::<Limit>(cell))
+        .or_else(|| cells::of_children::<Limit>(cell))
 }
 
 thread_local! {

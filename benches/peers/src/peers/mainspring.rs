@@ -2,22 +2,68 @@
 
 use std::fmt::Debug;
 use std::future::Future;
-use std::net::{TcpListener, UdpSocket};
+use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::path::Path;
+use std::sync::Mutex as StdMutex;
 use std::time::Duration;
 
 use mainspring::channel::{self, oneshot};
-use mainspring::io::BufReader;
+use mainspring::io::{AsyncReadExt, BufReader};
 use mainspring::net::udp::{Ancillary, ReceiveBatch};
+use mainspring::process::{Command, Stdio};
+use mainspring::signal::{self, Signal};
+use mainspring::stream::StreamExt;
 use mainspring::sync::Mutex;
+use mainspring::workers;
 use mainspring::{BackendKind, Builder, net, task};
 
 use super::{
-    Blocks, Channels, Datagrams, Expect, Groups, Lines, Locks, Net, Receiver, Sender, Tasks, Timers,
+    Blocks, Channels, Children, Datagrams, Expect, Files, Groups, Lines, Locks, Net, Part, Pipes,
+    Receiver, Sender, Signals, Tasks, Timers, Workers,
 };
 use crate::cells::switch::bare_wake;
+use crate::cells::{self, Run};
 use crate::load::datagrams::{LEN, WINDOW};
 
 pub struct Mainspring<const IS_POLL: bool>;
+
+/// The same with `Builder::inline_files(false)`: every operation on a file is a trip to the pool.
+pub struct Pooled;
+
+/// The cells that differ.
+pub fn of_the_pool(cell: &str) -> Option<Run> {
+    cells::of_files::<Pooled>(cell)
+}
+
+impl Tasks for Pooled {
+    fn run<F: Future>(future: F) -> F::Output {
+        let runtime = Builder::new().inline_files(false).build();
+        let result = runtime.expect("the loop starts").block_on(future);
+        result.expect("the selector works")
+    }
+
+    fn spawn<F>(future: F) -> impl Future<Output = F::Output>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        Expect(mainspring::spawn(future))
+    }
+
+    fn yield_now() -> impl Future<Output = ()> {
+        mainspring::yield_now()
+    }
+}
+
+impl Files for Pooled {
+    fn read(path: &Path) -> impl Future<Output = Vec<u8>> {
+        Mainspring::<false>::read(path)
+    }
+
+    fn walk(path: &Path) -> impl Future<Output = u64> {
+        Mainspring::<false>::walk(path)
+    }
+}
 
 impl<const IS_POLL: bool> Tasks for Mainspring<IS_POLL> {
     fn run<F: Future>(future: F) -> F::Output {
@@ -171,6 +217,93 @@ impl<const IS_POLL: bool> Blocks for Mainspring<IS_POLL> {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> impl Future<Output = T> {
         Expect(mainspring::spawn_blocking(work))
+    }
+}
+
+impl<const IS_POLL: bool> Files for Mainspring<IS_POLL> {
+    async fn read(path: &Path) -> Vec<u8> {
+        mainspring::fs::read(path).await.expect("it can be read")
+    }
+
+    async fn walk(path: &Path) -> u64 {
+        let mut bytes = 0;
+        let mut entries = mainspring::fs::walk(path).with_metadata();
+        while let Some(entry) = entries.next().await {
+            let entry = entry.expect("it can be read");
+            if entry.file_type().is_file() {
+                bytes += entry.known_metadata().expect("it is there").len();
+            }
+        }
+        bytes
+    }
+}
+
+impl<const IS_POLL: bool> Children for Mainspring<IS_POLL> {
+    async fn run_program(program: &Path) {
+        let child = Command::new(program).spawn().expect("it starts");
+        assert!(child.wait().await.expect("it is ours").success());
+    }
+}
+
+impl<const IS_POLL: bool> Pipes for Mainspring<IS_POLL> {
+    async fn through_cat(block: Vec<u8>, count: u64) -> u64 {
+        let cat = Command::new("cat").stdin(Stdio::Piped).stdout(Stdio::Piped);
+        let mut child = cat.spawn().expect("it starts");
+        let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
+        let (stdin, stdout) = (stdin.expect("a pipe"), stdout.expect("a pipe"));
+        let mut buffer = vec![0; block.len()];
+        let writer = mainspring::spawn(async move {
+            for _ in 0..count {
+                stdin.write_all(&block).await.expect("it reads");
+            }
+        });
+        let mut bytes = 0;
+        while let Ok(len @ 1..) = stdout.read(&mut buffer).await {
+            bytes += len as u64;
+        }
+        writer.await.expect("it returns");
+        assert!(child.wait().await.expect("it is ours").success());
+        bytes
+    }
+}
+
+impl<const IS_POLL: bool> Signals for Mainspring<IS_POLL> {
+    type Listener = signal::Listener;
+
+    fn listen() -> signal::Listener {
+        signal::signal(Signal::USR1).expect("it can be awaited")
+    }
+
+    async fn recv(listener: &mut signal::Listener) {
+        listener.recv().await.expect("it comes");
+    }
+}
+
+impl<const IS_POLL: bool> Workers for Mainspring<IS_POLL> {
+    fn work(listeners: Vec<TcpListener>, work: impl Fn(TcpListener) -> Part + Send + Sync) {
+        let workers = workers::Workers::new(listeners.len()).builder(|_, builder| {
+            builder.backend(if IS_POLL {
+                BackendKind::Poll
+            } else {
+                BackendKind::default()
+            })
+        });
+        let listeners = StdMutex::new(listeners);
+        let outputs = workers.run(|_| {
+            let listener = listeners.lock().expect("nobody panics").pop();
+            let part = work(listener.expect("one for each"));
+            async move { Ok::<_, std::io::Error>(mainspring::spawn(part).await) }
+        });
+        outputs.expect("they work");
+    }
+
+    fn stream(stream: TcpStream) -> net::TcpStream {
+        net::TcpStream::from_std(stream).expect("the loop takes it over")
+    }
+
+    async fn call(stream: &mut net::TcpStream, message: &mut [u8]) {
+        stream.write_all(message).await.expect("it goes out");
+        stream.read_exact(message).await.expect("it comes back");
     }
 }
 

@@ -4,17 +4,23 @@ use std::cell::Cell;
 use std::fmt::Debug;
 use std::future::Future;
 use std::net;
+use std::path::Path;
 use std::time::Duration;
 
 use async_channel::{Receiver, Sender, bounded, unbounded};
 use async_executor::LocalExecutor;
 use async_io::{Async, Timer};
 use async_lock::Mutex;
+use async_process::{Command, Stdio};
+use async_signal::Signals as SignalStream;
 use futures_lite::io::BufReader;
 use futures_lite::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, StreamExt, future};
 use futures_util::stream::FuturesUnordered;
 
-use super::{Blocks, Channels, Datagrams, Groups, Lines, Locks, Net, Tasks, Timers};
+use super::{
+    Blocks, Channels, Children, Datagrams, Files, Groups, Lines, Locks, Net, Pipes, Signals, Tasks,
+    Timers, Workers,
+};
 use crate::cells::switch::bare_wake;
 use crate::load::datagrams::LEN;
 
@@ -150,6 +156,83 @@ impl Blocks for Smol {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> impl Future<Output = T> {
         blocking::unblock(work)
+    }
+}
+
+impl Files for Smol {
+    async fn read(path: &Path) -> Vec<u8> {
+        async_fs::read(path).await.expect("it can be read")
+    }
+
+    async fn walk(path: &Path) -> u64 {
+        let mut bytes = 0;
+        let mut folders = vec![path.to_path_buf()];
+        while let Some(folder) = folders.pop() {
+            let mut entries = async_fs::read_dir(folder).await.expect("it is there");
+            while let Some(entry) = entries.next().await {
+                let entry = entry.expect("it can be read");
+                if entry.file_type().await.expect("it has a type").is_dir() {
+                    folders.push(entry.path());
+                } else {
+                    bytes += entry.metadata().await.expect("it is there").len();
+                }
+            }
+        }
+        bytes
+    }
+}
+
+impl Children for Smol {
+    async fn run_program(program: &Path) {
+        let mut child = Command::new(program).spawn().expect("it starts");
+        assert!(child.status().await.expect("it is ours").success());
+    }
+}
+
+impl Pipes for Smol {
+    async fn through_cat(block: Vec<u8>, count: u64) -> u64 {
+        let mut cat = Command::new("cat");
+        cat.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = cat.spawn().expect("it starts");
+        let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
+        let (mut stdin, mut stdout) = (stdin.expect("a pipe"), stdout.expect("a pipe"));
+        let mut buffer = vec![0; block.len()];
+        let writer = Self::spawn(async move {
+            for _ in 0..count {
+                stdin.write_all(&block).await.expect("it reads");
+            }
+        });
+        let mut bytes = 0;
+        while let Ok(len @ 1..) = stdout.read(&mut buffer).await {
+            bytes += len as u64;
+        }
+        writer.await;
+        assert!(child.status().await.expect("it is ours").success());
+        bytes
+    }
+}
+
+impl Signals for Smol {
+    type Listener = SignalStream;
+
+    fn listen() -> SignalStream {
+        SignalStream::new([async_signal::Signal::Usr1]).expect("it can be awaited")
+    }
+
+    async fn recv(listener: &mut SignalStream) {
+        let signal = listener.next().await.expect("it comes");
+        signal.expect("it is told");
+    }
+}
+
+impl Workers for Smol {
+    fn stream(stream: net::TcpStream) -> Async<net::TcpStream> {
+        Async::new(stream).expect("the reactor takes it over")
+    }
+
+    async fn call(stream: &mut Async<net::TcpStream>, message: &mut [u8]) {
+        stream.write_all(message).await.expect("it goes out");
+        stream.read_exact(message).await.expect("it comes back");
     }
 }
 

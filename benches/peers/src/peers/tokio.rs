@@ -2,20 +2,26 @@
 
 use std::fmt::Debug;
 use std::future::Future;
-use std::net::{TcpListener, UdpSocket};
+use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::path::Path;
 use std::pin::Pin;
+use std::process::Stdio;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net;
+use tokio::process::Command;
 use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::{JoinSet, LocalSet};
 
 use super::{
-    Blocks, Channels, Datagrams, Expect, Groups, Lines, Locks, Net, Receiver, Sender, Tasks, Timers,
+    Blocks, Channels, Children, Datagrams, Expect, Files, Groups, Lines, Locks, Net, Pipes,
+    Receiver, Sender, Signals, Tasks, Timers, Workers,
 };
+use crate::cells::signals::SIGNAL;
 use crate::cells::switch::bare_wake;
 use crate::load::datagrams::LEN;
 
@@ -175,6 +181,81 @@ macro_rules! the_rest {
                 work: impl FnOnce() -> T + Send + 'static,
             ) -> impl Future<Output = T> {
                 Expect(tokio::task::spawn_blocking(work))
+            }
+        }
+
+        impl Files for $peer {
+            async fn read(path: &Path) -> Vec<u8> {
+                tokio::fs::read(path).await.expect("it can be read")
+            }
+
+            async fn walk(path: &Path) -> u64 {
+                let mut bytes = 0;
+                let mut folders = vec![path.to_path_buf()];
+                while let Some(folder) = folders.pop() {
+                    let mut entries = tokio::fs::read_dir(folder).await.expect("it is there");
+                    while let Some(entry) = entries.next_entry().await.expect("it can be read") {
+                        if entry.file_type().await.expect("it has a type").is_dir() {
+                            folders.push(entry.path());
+                        } else {
+                            bytes += entry.metadata().await.expect("it is there").len();
+                        }
+                    }
+                }
+                bytes
+            }
+        }
+
+        impl Children for $peer {
+            async fn run_program(program: &Path) {
+                let mut child = Command::new(program).spawn().expect("it starts");
+                assert!(child.wait().await.expect("it is ours").success());
+            }
+        }
+
+        impl Pipes for $peer {
+            async fn through_cat(block: Vec<u8>, count: u64) -> u64 {
+                let mut cat = Command::new("cat");
+                cat.stdin(Stdio::piped()).stdout(Stdio::piped());
+                let mut child = cat.spawn().expect("it starts");
+                let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
+                let (mut stdin, mut stdout) = (stdin.expect("a pipe"), stdout.expect("a pipe"));
+                let mut buffer = vec![0; block.len()];
+                let writer = Self::spawn(async move {
+                    for _ in 0..count {
+                        stdin.write_all(&block).await.expect("it reads");
+                    }
+                });
+                let mut bytes = 0;
+                while let Ok(len @ 1..) = stdout.read(&mut buffer).await {
+                    bytes += len as u64;
+                }
+                writer.await;
+                assert!(child.wait().await.expect("it is ours").success());
+                bytes
+            }
+        }
+
+        impl Signals for $peer {
+            type Listener = Signal;
+
+            fn listen() -> Signal {
+                signal(SignalKind::from_raw(SIGNAL)).expect("it can be awaited")
+            }
+
+            async fn recv(listener: &mut Signal) {
+                listener.recv().await.expect("it comes");
+            }
+        }
+
+        impl Workers for $peer {
+            fn stream(stream: TcpStream) -> net::TcpStream {
+                net::TcpStream::from_std(stream).expect("the runtime takes it over")
+            }
+
+            async fn call(stream: &mut net::TcpStream, message: &mut [u8]) {
+                stream.write_all(message).await.expect("it goes out");
+                stream.read_exact(message).await.expect("it comes back");
             }
         }
 
