@@ -221,8 +221,10 @@ impl Shared {
         let answer = self.process.try_wait();
         if !matches!(answer, Ok(None)) {
             // Nothing more is to be heard of it.
+            // The descriptor is nobody else's. Until it closes with the handle, a selector that was not told may
+            // report it once more, to nobody.
             if let Some(watch) = self.process.watch() {
-                self.source.close(Some(watch), false);
+                self.source.close(Some(watch), true);
             }
         }
         answer
