@@ -38,6 +38,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use mainspring_sys::backend::Deadline;
+use mainspring_sys::signal::SignalSet;
 use mainspring_sys::{Clock, Instant};
 
 use crate::clocks::ClockWatchSlot;
@@ -78,6 +79,8 @@ pub(crate) struct Settings {
     pub(crate) name: Option<String>,
     /// So long the selector is asked again and again before the loop sleeps.
     pub(crate) spin: Duration,
+    /// Blocked on the loop's thread while it sleeps.
+    pub(crate) wait_mask: SignalSet,
     /// Whether tasks that are left when the loop ends are told.
     pub(crate) reports_unfinished: bool,
     pub(crate) hooks: Hooks,
@@ -470,7 +473,10 @@ impl EventLoop {
         if deadline != Deadline::Now {
             add(&self.meter.sleeps, 1);
         }
+        let mask = self.settings.wait_mask;
+        let blocked = (!mask.is_empty()).then(|| mask.block());
         let slept = self.reactor.turn(deadline);
+        drop(blocked);
         self.core.inbox.end_sleep();
         slept
     }

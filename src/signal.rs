@@ -11,12 +11,18 @@
 //! was in force before is again. While somebody listens, the signal does nothing else: SIGTERM ends no program that listens
 //! to it.
 //!
+//! *Without a handler.* [`queue()`] takes signals from the kernel's own queue, if the program blocks them on all of its threads.
+//! [`SignalSet`] is how a thread's mask is said, and [`Builder::mask_while_waiting`](crate::Builder::mask_while_waiting) keeps signals
+//! from waking a loop that sleeps.
+//!
 //! *Cost.* The first listener of a loop takes two descriptors, which are kept for the next. A signal costs its handler, one
 //! byte in a pipe, and one event.
 
 mod ear;
 mod listener;
+mod queue;
 
 pub(crate) use ear::Ear;
 pub use listener::{Listener, Once, Received, Recv, ctrl_c, once, signal};
-pub use mainspring_sys::signal::{Sender, Signal, die_of};
+pub use mainspring_sys::signal::{Blocked, Queued, Sender, Signal, SignalSet, die_of};
+pub use queue::{Queue, QueueRecv, queue};

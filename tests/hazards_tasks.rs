@@ -1484,3 +1484,18 @@ fn hz_h02_a_forgotten_wait_of_each_kind_outlives_its_task_its_loop_and_what_it_w
         .unwrap();
     drop(runtime);
 }
+
+#[test]
+fn hz_a28_the_types_of_masks_and_of_queues_of_signals_too() {
+    use mainspring::signal;
+    let mut wrong = String::new();
+    table! {
+        wrong;
+        signal::SignalSet => 1 1 1;
+        signal::Queued => 1 1 1;
+        signal::Blocked => 0 0 1;
+        signal::Queue => 0 0 1;
+        signal::QueueRecv<'static> => 0 0 0;
+    }
+    assert!(wrong.is_empty(), "[Send, Sync, Unpin] of{wrong}");
+}

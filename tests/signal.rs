@@ -6,6 +6,8 @@
 mod rig;
 #[path = "signal/ctrl_c.rs"]
 mod ctrl_c;
+#[path = "signal/masks.rs"]
+mod masks;
 #[path = "signal/raw.rs"]
 mod raw;
 

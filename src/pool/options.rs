@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use mainspring_sys::signal::SignalSet;
+
 use super::class::{CLASS_COUNT, Class};
 
 /// Most threads, unless the builder says otherwise. A fixed few: a thread per waiting job costs forty
@@ -28,6 +30,8 @@ pub(crate) struct Options {
     /// Threads are called this, a dash and a number.
     pub(crate) thread_name: String,
     pub(crate) stack_size: Option<usize>,
+    /// Blocked on each thread.
+    pub(crate) mask: SignalSet,
     /// What is known of a file without a wait need not come to the pool.
     pub(crate) allows_inline_files: bool,
     pub(crate) on_thread_start: Option<Hook>,
@@ -51,6 +55,7 @@ impl Default for Options {
             shutdown_timeout: SHUTDOWN_TIMEOUT,
             thread_name: String::from("mainspring"),
             stack_size: None,
+            mask: SignalSet::new(),
             allows_inline_files: true,
             on_thread_start: None,
             on_thread_stop: None,

@@ -190,6 +190,9 @@ impl Workers {
     /// As a thread of the pool, until there is nothing to do for a while.
     fn work(self: Arc<Self>) {
         let member = Member::of(&self);
+        if !self.options.mask.is_empty() {
+            self.options.mask.block_for_good();
+        }
         self.call_hook(self.options.on_thread_start.as_ref());
         let mut state = lock(&self.state);
         state.on_way -= 1;

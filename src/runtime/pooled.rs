@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use mainspring_sys::signal::SignalSet;
+
 use super::Builder;
 use crate::pool::Class;
 
@@ -61,6 +63,20 @@ impl Builder {
     /// How much stack a thread of the pool has, in bytes; std's default, unless told otherwise.
     pub fn blocking_stack_size(mut self, stack_size: usize) -> Builder {
         self.pool.stack_size = Some(stack_size);
+        self
+    }
+
+    /// Signals that come to no thread of the pool, but to other threads of the program. A thread begins with what is blocked on
+    /// the one that starts it, which is the loop's or another of the pool; unless told otherwise that is all. For code that
+    /// cannot stand EINTR, and for [`signal::queue`](crate::signal::queue()). `SignalSet::all()` spares those that tell of a fault.
+    ///
+    /// ```
+    /// use mainspring::{Builder, signal::SignalSet};
+    /// let runtime = Builder::new().blocking_mask(SignalSet::all()).build().unwrap();
+    /// # drop(runtime);
+    /// ```
+    pub fn blocking_mask(mut self, set: impl Into<SignalSet>) -> Builder {
+        self.pool.mask = set.into();
         self
     }
 

@@ -17,14 +17,19 @@
 
 mod bell;
 mod handler;
+mod mask;
 mod number;
+mod queue;
 mod second;
 
 pub use bell::Bell;
 pub use handler::{
-    Sender, after_fork, count, die_of, is_ignored, is_listened_to, raise, sender, was_replaced,
+    Sender, after_fork, count, die_of, is_ignored, is_listened_to, raise, raise_here, sender,
+    was_replaced,
 };
+pub use mask::{Blocked, SignalSet};
 pub use number::Signal;
+pub use queue::{Queued, SignalQueue};
 pub use second::SecondEnds;
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Waits for signals, dropped at each of their waits.
 
-use mainspring::signal::{self, Listener, Signal};
+use mainspring::signal::{self, Listener, Queue, Signal, SignalSet};
 use mainspring::stream::StreamExt;
 use mainspring_sys::signal as sys;
 
@@ -12,6 +12,7 @@ everywhere! {
     a_stream_hears_every_signal,
     a_signal_that_is_awaited_once_comes,
     a_ctrl_c_that_is_awaited_once_comes,
+    a_queue_gives_every_signal,
 }
 
 /// Sends one, and returns when it was delivered.
@@ -86,4 +87,24 @@ fn a_ctrl_c_that_is_awaited_once_comes(on: On) {
         },
         async |(_, count), ()| assert_eq!(*count, 1),
     );
+}
+
+// cancels: Queue::recv
+fn a_queue_gives_every_signal(on: On) {
+    // Only this thread is sent one, whatever other tests run.
+    let set = SignalSet::from(Signal::WINCH);
+    if signal::queue(set).is_err() {
+        return;
+    }
+    let setup = move || ((signal::queue(set).unwrap(), 0), ());
+    let case = Case::new(on, setup).world(|()| sys::raise_here(Signal::WINCH).unwrap());
+    let waits = case.safe(
+        async |(queue, taken): &mut (Queue, u64)| {
+            while *taken < 3 {
+                *taken += queue.recv().await.unwrap().count;
+            }
+        },
+        async |(_, taken), ()| assert_eq!(*taken, 3),
+    );
+    assert_eq!(waits, 3);
 }

@@ -7,7 +7,7 @@
 use std::os::unix::thread::JoinHandleExt;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use mainspring::signal::Signal;
+use mainspring::signal::{Signal, SignalSet};
 use mainspring_sys::signal as sys;
 
 static COUNTED: AtomicU32 = AtomicU32::new(0);
@@ -98,6 +98,54 @@ pub(crate) fn kill_process(id: u32, signal: Signal) {
 pub(crate) fn signal_thread<T>(thread: &std::thread::JoinHandle<T>, signal: Signal) {
     // SAFETY: the thread has not been joined, so its id is its own.
     unsafe { libc::pthread_kill(thread.as_pthread_t() as _, signal.number()) };
+}
+
+/// A thread of the process, by name.
+#[derive(Clone, Copy)]
+pub(crate) struct ThreadName(libc::pthread_t);
+
+// SAFETY: a name is good on any thread.
+unsafe impl Send for ThreadName {}
+
+/// The thread that asks.
+pub(crate) fn this_thread() -> ThreadName {
+    // SAFETY: it has no preconditions.
+    ThreadName(unsafe { libc::pthread_self() })
+}
+
+impl ThreadName {
+    /// Sends it a signal. It must not have ended: it waits for who sends.
+    pub(crate) fn signal(self, signal: Signal) {
+        // SAFETY: the caller says that the thread lives, so its name is its own.
+        unsafe { libc::pthread_kill(self.0, signal.number()) };
+    }
+}
+
+/// The program begins with these signals blocked.
+pub(crate) fn begin_with_blocked(command: &mut std::process::Command, set: SignalSet) {
+    use std::os::unix::process::CommandExt;
+    let block = move || {
+        set.block_for_good();
+        Ok(())
+    };
+    // SAFETY: it makes system calls only, and allocates nothing.
+    unsafe { command.pre_exec(block) };
+}
+
+/// Queues a signal for this process, with a value.
+#[cfg(target_os = "linux")]
+pub(crate) fn send_value(signal: Signal, value: i32) {
+    // SAFETY: a union of an integer and a pointer, whose integer lies at its beginning in memory.
+    unsafe {
+        let mut sent: libc::sigval = std::mem::zeroed();
+        (&raw mut sent).cast::<i32>().write(value);
+        assert_eq!(libc::sigqueue(libc::getpid(), signal.number(), sent), 0);
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn send_value(_signal: Signal, _value: i32) {
+    unreachable!("asked on Linux only");
 }
 
 /// Forks a child that sends itself the signal and exits. Says whether it came to its exit.

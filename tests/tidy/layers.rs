@@ -101,7 +101,7 @@ pub(crate) const SYS: Layers = Layers {
     folder: "sys/src/",
     layers: &[
         &["event", "fault", "clock"],
-        &["fd", "fork", "kqueue", "sigpipe", "affinity"],
+        &["fd", "fork", "kqueue", "sigpipe", "affinity", "storm"],
         &["notify"],
         &["backend"],
         // A kqueue is its own notifier: that file stands beside the selector it triggers.

@@ -253,6 +253,18 @@ pub fn raise(signal: Signal) -> io::Result<()> {
     }
 }
 
+/// Sends this thread the signal: it comes, or waits if the thread blocks it, before this returns.
+///
+/// # Errors
+/// EINVAL for a number that is no signal.
+pub fn raise_here(signal: Signal) -> io::Result<()> {
+    // SAFETY: the thread that is signalled is the one that asks, so it lives.
+    match unsafe { libc::pthread_kill(libc::pthread_self(), signal.number()) } {
+        0 => Ok(()),
+        errno => Err(io::Error::from_raw_os_error(errno)),
+    }
+}
+
 /// Ends this process by the signal, as if nobody had ever listened to it: whoever waits for the process sees why it ended.
 /// For a signal whose default is no end, the process exits with 128 and its number.
 pub fn die_of(signal: Signal) -> ! {
