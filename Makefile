@@ -13,7 +13,7 @@ HAS_NIGHTLY = RUSTUP_AUTO_INSTALL=0 cargo +nightly --version >/dev/null 2>&1
 PEERS_JSON = $(BUILT)/peers/peers.json
 UNSTABLE_CARGO = if $(HAS_NIGHTLY); then nightly=+nightly; else nightly=; export RUSTC_BOOTSTRAP=1; fi; cargo $$nightly
 
-.PHONY: help interop bench-hyper test test-native test-poll test-lean run hazards loom asan tsan fuzz miri targets msrv deps \
+.PHONY: help interop bench-hyper test test-native test-poll test-lean run hazards loom asan tsan storm fuzz miri targets msrv deps \
 	bench-smoke bench bench-callgrind bench-peers bench-peers-smoke bench-syscalls bench-start-up bench-plot \
 	fmt lint doc book soak ci
 
@@ -56,6 +56,13 @@ tsan: ## wake-ups, channels and the pool across threads under ThreadSanitizer
 	export RUSTFLAGS='-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer --cfg mainspring_malloc --cfg mainspring_tsan'; \
 	export TSAN_OPTIONS="$${TSAN_OPTIONS:-suppressions=tests/tsan.supp}"; \
 	$(UNSTABLE_CARGO) test $${CI:+--locked} --features sim --test tsan_wakes --test tsan_threads --target "$(HOST)"
+
+storm: ## all tests but the doc tests in a storm of signals without SA_RESTART (Linux; STORM='--test net' for some)
+	@mkdir -p "$(BUILT)/storm" && rustc --edition 2024 -O -o "$(BUILT)/storm/runner" .ci/storm.rs
+	@runner="$$(cd "$(BUILT)/storm" && pwd)/runner"; \
+	export CARGO_TARGET_DIR="$(BUILT)/storm" RUSTFLAGS='--cfg mainspring_storm' MAINSPRING_STORM=1; \
+	$(CARGO_TEST) --workspace --features sim $${STORM:---lib --tests} --no-fail-fast \
+		--config "target.'cfg(unix)'.runner=['$$runner']"
 
 # What cargo-fuzz passes, without having to install it.
 FUZZ_FLAGS = -Zsanitizer=address -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \

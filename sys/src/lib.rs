@@ -33,6 +33,8 @@ pub mod socket;
 pub mod splice;
 pub mod stdio;
 pub mod terminal;
+#[cfg(all(mainspring_storm, target_os = "linux"))]
+mod storm;
 pub mod thread;
 pub mod watch;
 
