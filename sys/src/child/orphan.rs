@@ -42,7 +42,8 @@ pub(super) fn first_ended() -> io::Result<Option<i32>> {
 
 /// Whether this child has ended; it stays what it is.
 pub(super) fn has_ended(pid: i32) -> io::Result<bool> {
-    Ok(look(libc::P_PID, pid.unsigned_abs())?.is_some())
+    // Of as many widths as there are systems, with a sign and without; no pid is below 0.
+    Ok(look(libc::P_PID, pid as libc::id_t)?.is_some())
 }
 
 fn look(which: libc::idtype_t, id: libc::id_t) -> io::Result<Option<i32>> {
