@@ -19,6 +19,8 @@ mod supervisor;
 mod tcp_proxy;
 #[path = "examples/tool.rs"]
 mod tool;
+#[path = "examples/udp_group.rs"]
+mod udp_group;
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
