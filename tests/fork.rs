@@ -22,6 +22,7 @@ use mainspring::io::{AsyncFd, AsyncReadExt, AsyncWriteExt};
 use mainspring::net::UnixStream;
 use mainspring::process::{self, Child, Stdio};
 use mainspring::sim::{Clock, ManualClock};
+use mainspring::stdio;
 use mainspring::time::{Instant, sleep, sleep_until_wall, timeout};
 use mainspring::{BackendKind, Builder, JoinHandle, Runtime, spawn_blocking};
 use mainspring_sys::fault::{Call, Fault, Plan};
@@ -68,6 +69,7 @@ suite! {
     p63_a_program_of_the_parent_is_neither_signalled_nor_waited_for_in_the_child,
     p63_a_child_that_drops_the_runtime_removes_no_temporary_file_of_the_parent,
     p63_what_a_file_took_before_the_fork_the_parent_writes_alone,
+    p63_what_standard_output_took_before_the_fork_the_parent_writes_alone,
     p63_after_fork_the_clocks_are_watched_anew_and_the_parent_hears_nothing,
     p63_a_daemon_takes_its_loop_along,
     p63_a_thread_with_a_loop_of_its_own_does_not_hinder_a_fork,
@@ -803,6 +805,57 @@ fn p63_what_a_file_took_before_the_fork_the_parent_writes_alone(kind: BackendKin
     let text = runtime.block_on(end).unwrap();
     assert_eq!(String::from_utf8_lossy(&text), "child, parent");
     std::fs::remove_file(&path).unwrap();
+}
+
+fn p63_what_standard_output_took_before_the_fork_the_parent_writes_alone(kind: BackendKind) {
+    let builder = Builder::new().backend(kind).blocking_threads_max(1);
+    let runtime = builder.build().unwrap();
+    // A file, which goes by way of the pool.
+    let path = std::env::temp_dir().join(format!("mainspring-fork-{}.out", std::process::id()));
+    let file = std::fs::File::options()
+        .append(true)
+        .create_new(true)
+        .open(&path)
+        .unwrap();
+    // SAFETY: both numbers are open, and this process has no other use for its output.
+    assert_eq!(unsafe { libc::dup2(file.as_raw_fd(), 1) }, 1);
+    let (go, gate) = mpsc::channel::<()>();
+    let (started, has_started) = mpsc::channel();
+    let entered = runtime.enter();
+    drop(spawn_blocking(move || {
+        started.send(()).unwrap();
+        gate.recv().unwrap();
+    }));
+    let mut output = stdio::stdout().unwrap();
+    assert!(output.uses_pool());
+    drop(entered);
+    has_started.recv().unwrap();
+    runtime
+        .block_on(output.write_all(b"once"))
+        .unwrap()
+        .unwrap();
+    let count = || {
+        let text = std::fs::read_to_string(&path).unwrap();
+        text.matches("once").count()
+    };
+    let both = Cell::new(Some((output, runtime)));
+    fork(|| drop(both.take())).join();
+    assert_eq!(count(), 0);
+    // The jobs of a loop that the child takes over are dropped there, and what they hold.
+    fork(|| {
+        let (output, mut runtime) = both.take().unwrap();
+        runtime.after_fork().unwrap();
+        runtime.tick().unwrap();
+        drop((output, runtime));
+    })
+    .join();
+    assert_eq!(count(), 0);
+    let (mut output, runtime) = both.take().unwrap();
+    go.send(()).unwrap();
+    runtime.block_on(output.flush()).unwrap().unwrap();
+    drop((output, runtime));
+    assert_eq!(count(), 1);
+    std::fs::remove_file(path).unwrap();
 }
 
 fn p63_after_fork_the_clocks_are_watched_anew_and_the_parent_hears_nothing(kind: BackendKind) {

@@ -28,6 +28,7 @@ use std::sync::atomic::Ordering::{Acquire, Release};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
+use mainspring_sys::fork;
 use mainspring_sys::stdio::Patient;
 
 use crate::blocking::spawn_at;
@@ -217,16 +218,19 @@ impl AsFd for PoolReader {
     }
 }
 
-/// Bytes that were taken, on their way. Whoever drops them writes those that need no wait.
+/// Bytes that were taken, on their way. Whoever drops them writes those that need no wait; but the child of a fork, which got
+/// a copy, leaves them to its parent.
 struct Rest {
     patient: Arc<Patient>,
     bytes: Vec<u8>,
     start: usize,
+    /// In which they were taken.
+    generation: u32,
 }
 
 impl Rest {
     fn is_empty(&self) -> bool {
-        self.start == self.bytes.len()
+        self.start == self.bytes.len() || fork::is_inherited(self.generation)
     }
 
     /// By a thread: until all is written, or it is called back.
@@ -330,6 +334,7 @@ impl PoolWriter {
             patient: Arc::clone(&self.patient),
             bytes: buf[..count].to_vec(),
             start: 0,
+            generation: fork::generation(),
         };
         if !crate::context::is_entered() {
             return Poll::Ready(Err(reactor::no_loop()));
@@ -344,6 +349,7 @@ fn empty(patient: &Arc<Patient>) -> Rest {
         patient: Arc::clone(patient),
         bytes: Vec::new(),
         start: 0,
+        generation: fork::generation(),
     }
 }
 

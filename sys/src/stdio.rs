@@ -27,6 +27,7 @@ use rustix::net::{RecvFlags, SendFlags};
 
 use crate::fault::Call;
 use crate::fd::Fd;
+use crate::fork;
 use crate::pipe;
 use crate::socket::{LEN_MAX, Moved, SEND_FLAGS, retry};
 use crate::terminal;
@@ -220,6 +221,8 @@ pub struct Patient {
     stop: (Fd, Fd),
     /// What a write is cut to.
     step: usize,
+    /// In which it was made: the child of a fork shares `stop` with its parent.
+    generation: u32,
 }
 
 impl Patient {
@@ -228,6 +231,7 @@ impl Patient {
             fd: Fd::from(fd),
             stop: pipe::pipe()?,
             step: if is_file { LEN_MAX } else { STEP },
+            generation: fork::generation(),
         })
     }
 
@@ -297,8 +301,12 @@ impl Patient {
         }
     }
 
-    /// Whoever waits gives up, now or as soon as it begins.
+    /// Whoever waits gives up, now or as soon as it begins. In the child of a fork nothing happens: it is the parent's
+    /// thread that waits.
     pub fn give_up(&self) {
+        if fork::is_inherited(self.generation) {
+            return;
+        }
         // A pipe that is full says it already.
         let _ = rustix::io::write(&self.stop.1, b"!");
     }
