@@ -32,9 +32,9 @@ mod sigpipe;
 pub mod socket;
 pub mod splice;
 pub mod stdio;
-pub mod terminal;
 #[cfg(all(mainspring_storm, target_os = "linux"))]
 mod storm;
+pub mod terminal;
 pub mod thread;
 pub mod watch;
 
