@@ -60,7 +60,7 @@ tsan: ## wake-ups, channels and the pool across threads under ThreadSanitizer
 storm: ## all tests but the doc tests in a storm of signals without SA_RESTART (Linux; STORM='--test net' for some)
 	@mkdir -p "$(BUILT)/storm" && rustc --edition 2024 -O -o "$(BUILT)/storm/runner" .ci/storm.rs
 	@runner="$$(cd "$(BUILT)/storm" && pwd)/runner"; \
-	export CARGO_TARGET_DIR="$(BUILT)/storm" RUSTFLAGS='--cfg mainspring_storm' MAINSPRING_STORM=1; \
+	export CARGO_TARGET_DIR="$(BUILT)/storm" RUSTFLAGS='--cfg mainspring_storm' CARGO_PROFILE_DEV_DEBUG=0; \
 	$(CARGO_TEST) --workspace --features sim $${STORM:---lib --tests} --no-fail-fast \
 		--config "target.'cfg(unix)'.runner=['$$runner']"
 
