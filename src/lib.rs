@@ -202,6 +202,7 @@ mod pages {
     page!(locks, "../docs/tour/locks.md");
     page!(buffers, "../docs/tour/buffers.md");
     page!(servers, "../docs/tour/servers.md");
+    page!(signals, "../docs/tour/signals.md");
     #[cfg(feature = "sim")]
     page!(seeing_inside, "../docs/tour/seeing-inside.md");
 }
