@@ -20,6 +20,7 @@
 //! *Cost.* A system call for each transfer, and one more before each wait: a short read says nothing of what is left.
 
 mod master;
+mod sizes;
 
 use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut};
@@ -40,8 +41,9 @@ use crate::reactor::Direction;
 pub use crate::io::endpoint::transfer::{
     Read, ReadVectored, StreamReady, Write, WriteAll, WriteVectored,
 };
-pub use mainspring_sys::terminal::{Modes, Size};
+pub use mainspring_sys::terminal::{Hold, Modes, Size};
 pub use master::Master;
+pub use sizes::{Changed, Sizes, sizes};
 
 /// A new pseudo-terminal: what types and sees, and the terminal itself.
 ///
@@ -130,6 +132,53 @@ pub fn modes(fd: &impl AsFd) -> io::Result<Modes> {
 /// ```
 pub fn set_modes(fd: &impl AsFd, modes: &Modes) -> io::Result<()> {
     sys::set_modes(fd, modes)
+}
+
+/// Puts the terminal into raw mode until the guard goes: keys come one by one, unseen, ^C as a byte like any other, and what
+/// is written goes out as it is (a line ends with `\r\n`).
+///
+/// As [`hold`] otherwise.
+///
+/// # Errors
+/// As for [`hold`].
+///
+/// ```
+/// use mainspring::terminal;
+/// let (_master, terminal) = terminal::pair()?;
+/// let raw = terminal::raw(&terminal)?;
+/// assert!(!terminal::modes(&terminal)?.is_canonical());
+/// raw.release()?;
+/// assert!(terminal::modes(&terminal)?.is_canonical());
+/// # std::io::Result::Ok(())
+/// ```
+pub fn raw(fd: &impl AsFd) -> io::Result<Hold> {
+    hold(fd, Modes::to_raw)
+}
+
+/// Changes how the terminal treats what passes through it, until the guard goes: `change` makes the new modes of the old ones.
+///
+/// The old modes come back when the [`Hold`] is dropped, also by a panic; when the program exits; and when a signal ends
+/// it, by its default or as a fault. Not when it is killed (SIGKILL), nor while it is stopped (SIGSTOP), nor if it leaves by
+/// `_exit`. A child that is forked meanwhile, or a process that is in the background by then, changes nothing: the terminal
+/// is another's.
+///
+/// In the background the call stops the process until it is in the foreground (SIGTTOU).
+///
+/// # Errors
+/// ENOTTY: it is no terminal. `ResourceBusy`: it is held already, or eight others are. EMFILE.
+///
+/// ```
+/// use mainspring::terminal;
+/// let (_master, terminal) = terminal::pair()?;
+/// let secret = terminal::hold(&terminal, |modes| modes.with_echo(false))?;
+/// assert!(!terminal::modes(&terminal)?.echoes());
+/// drop(secret);
+/// assert!(terminal::modes(&terminal)?.echoes());
+/// # std::io::Result::Ok(())
+/// ```
+pub fn hold(fd: &impl AsFd, change: impl FnOnce(&Modes) -> Modes) -> io::Result<Hold> {
+    let before = sys::modes(fd)?;
+    sys::hold(fd, &change(&before))
 }
 
 /// A terminal, opened by us. Made by [`pair`], and by name.

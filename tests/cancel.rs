@@ -102,6 +102,8 @@ mod tasks;
 mod tcp;
 #[path = "cancel/teeth.rs"]
 mod teeth;
+#[path = "cancel/terminal.rs"]
+mod terminal;
 #[path = "cancel/thread.rs"]
 mod thread;
 #[path = "cancel/time.rs"]

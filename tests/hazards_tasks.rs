@@ -1116,6 +1116,9 @@ fn hz_a28_the_types_of_standard_streams_and_terminals_too() {
         terminal::Master => 0 0 1;
         terminal::Size => 1 1 1;
         terminal::Modes => 1 1 1;
+        terminal::Hold => 1 1 1;
+        terminal::Sizes<u8> => 0 0 1;
+        terminal::Changed<'static, u8> => 0 0 0;
         stdio::Stdin => 0 0 1;
         stdio::Stdout => 0 0 1;
         stdio::Stderr => 0 0 1;

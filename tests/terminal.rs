@@ -5,11 +5,14 @@
 #[macro_use]
 mod rig;
 
-use std::io::{ErrorKind, IoSlice, IoSliceMut};
+use std::io::{ErrorKind, IoSlice, IoSliceMut, Read as _};
+use std::os::unix::process::ExitStatusExt as _;
 
 use mainspring::io::AsyncReadExt;
-use mainspring::process::{Command, Stdio};
+use mainspring::process::{Child, Command, ExitStatus, Stdio};
+use mainspring::signal::{self, Signal};
 use mainspring::sim::fault::{Call, Fault, Plan};
+use mainspring::stream::StreamExt;
 use mainspring::terminal::{self, Master, Size, Terminal};
 use mainspring::{inspect, spawn, yield_now};
 use rig::{On, open_fds, pattern, turns};
@@ -26,6 +29,12 @@ on_both! {
     a_program_runs_on_a_terminal_and_has_it_for_itself,
     some_streams_of_a_program_lead_elsewhere,
     a_wait_for_a_terminal_names_its_line,
+    p60_a_terminal_is_as_it_was_however_its_holder_ends,
+    p60_a_signal_that_is_listened_to_leaves_the_terminal_held,
+    p60_a_handler_that_was_there_before_decides_itself,
+    a_terminal_is_held_once,
+    each_new_size_is_told_once,
+    a_program_hears_of_a_new_size,
     faults_lose_nothing_and_leak_nothing,
 }
 
@@ -290,4 +299,286 @@ fn faults_lose_nothing_and_leak_nothing_alone(on: On) {
         })
         .unwrap();
     drop(runtime);
+}
+
+/// How the program of a test on a terminal ends.
+const END: &str = "MAINSPRING_TEST_END";
+
+/// What the program does that the tests below start on a terminal of its own. Elsewhere it does nothing.
+#[test]
+fn as_a_program_that_holds_its_terminal() {
+    let Some(end) = std::env::var_os(END) else {
+        return;
+    };
+    let end = end.to_str().unwrap();
+    let wait = || drop(std::io::stdin().read(&mut [0; 1]));
+    let hold = || terminal::raw(&std::io::stdin()).unwrap();
+    let say = |what: &str| print_now(what);
+    match end {
+        "drop" => drop(hold()),
+        "panic" => {
+            let _hold = hold();
+            panic!("as told");
+        }
+        "exit" => {
+            std::mem::forget(hold());
+            std::process::exit(3);
+        }
+        "abort" => {
+            std::mem::forget(hold());
+            std::process::abort();
+        }
+        "wait" => {
+            let _hold = hold();
+            say("held");
+            wait();
+        }
+        "listen first" | "listen later" => mainspring::run(async {
+            let early = (end == "listen first").then(|| signal::signal(Signal::TERM).unwrap());
+            let _hold = hold();
+            let late = early
+                .is_none()
+                .then(|| signal::signal(Signal::TERM).unwrap());
+            say("held");
+            let mut listener = early.or(late).unwrap();
+            listener.recv().await.unwrap();
+            say("heard");
+            // With the last listener its protection goes, and not the guard's.
+            drop(listener);
+            wait();
+        })
+        .unwrap(),
+        other => panic!("how is {other}?"),
+    }
+}
+
+fn print_now(what: &str) {
+    // Past the harness, which keeps what is printed for itself.
+    rustix::io::write(std::io::stdout(), what.as_bytes()).unwrap();
+}
+
+/// A program that holds its terminal, the terminal, and what it has said.
+struct Holder {
+    child: Child,
+    master: Master,
+    terminal: Terminal,
+    said: String,
+}
+
+impl Holder {
+    fn start(end: &str) -> Holder {
+        let (master, terminal) = terminal::pair().unwrap();
+        let program = std::env::current_exe().unwrap();
+        let child = Command::new(program)
+            .args([
+                "as_a_program_that_holds_its_terminal",
+                "--exact",
+                "--nocapture",
+            ])
+            .env(END, end)
+            .on_terminal(master.open_slave().unwrap())
+            .spawn()
+            .unwrap();
+        let said = String::new();
+        Holder {
+            child,
+            master,
+            terminal,
+            said,
+        }
+    }
+
+    /// Waits until it has said so.
+    async fn hear(&mut self, what: &str) {
+        let mut buf = [0; 256];
+        while !self.said.contains(what) {
+            let count = self.master.read(&mut buf).await.unwrap();
+            assert!(count > 0, "{}", self.said);
+            self.said.push_str(&String::from_utf8_lossy(&buf[..count]));
+        }
+    }
+
+    fn is_raw(&self) -> bool {
+        let modes = terminal::modes(&self.terminal).unwrap();
+        assert_eq!(modes.is_canonical(), modes.echoes());
+        !modes.is_canonical()
+    }
+
+    async fn end(self) -> (ExitStatus, bool) {
+        let status = self.child.wait().await.unwrap();
+        (status, self.is_raw())
+    }
+}
+
+fn p60_a_terminal_is_as_it_was_however_its_holder_ends(on: On) {
+    on.run(async {
+        let (status, is_raw) = Holder::start("drop").end().await;
+        assert!(status.success() && !is_raw);
+        let (status, is_raw) = Holder::start("panic").end().await;
+        assert!(status.code() == Some(101) && !is_raw, "{status}");
+        let (status, is_raw) = Holder::start("exit").end().await;
+        assert!(status.code() == Some(3) && !is_raw, "{status}");
+        let (status, is_raw) = Holder::start("abort").end().await;
+        assert!(
+            status.signal().map(Signal::from_number) == Some(Signal::ABRT) && !is_raw,
+            "{status}"
+        );
+        for signal in [
+            Signal::TERM,
+            Signal::INT,
+            Signal::HUP,
+            Signal::QUIT,
+            Signal::USR1,
+            Signal::ALRM,
+        ] {
+            let mut holder = Holder::start("wait");
+            holder.hear("held").await;
+            assert!(holder.is_raw());
+            holder.child.signal(signal).unwrap();
+            let (status, is_raw) = holder.end().await;
+            assert_eq!(
+                status.signal().map(Signal::from_number),
+                Some(signal),
+                "it ends as it would have: {status}"
+            );
+            assert!(!is_raw, "{signal}");
+        }
+        // What nobody can catch leaves it as it is: the test can tell.
+        let mut holder = Holder::start("wait");
+        holder.hear("held").await;
+        holder.child.signal(Signal::KILL).unwrap();
+        assert!(holder.end().await.1);
+    });
+}
+
+fn p60_a_signal_that_is_listened_to_leaves_the_terminal_held(on: On) {
+    on.run(async {
+        for end in ["listen first", "listen later"] {
+            let mut holder = Holder::start(end);
+            holder.hear("held").await;
+            holder.child.signal(Signal::TERM).unwrap();
+            holder.hear("heard").await;
+            assert!(holder.is_raw(), "{end}");
+            // Another ends it; and so does the same, since nobody listens any more.
+            holder.child.signal(Signal::TERM).unwrap();
+            let (status, is_raw) = holder.end().await;
+            assert_eq!(
+                status.signal().map(Signal::from_number),
+                Some(Signal::TERM),
+                "{end}: {status}"
+            );
+            assert!(!is_raw, "{end}");
+        }
+    });
+}
+
+fn p60_a_handler_that_was_there_before_decides_itself(on: On) {
+    on.alone(|| {
+        use rustix::process::{getpid, kill_process};
+        let before = mainspring_sys::signal::is_ignored(Signal::PIPE);
+        assert!(before, "std sees to that");
+        let (_master, terminal) = terminal::pair().unwrap();
+        let hold = terminal::raw(&terminal).unwrap();
+        kill_process(getpid(), rustix::process::Signal::PIPE).unwrap();
+        assert!(!terminal::modes(&terminal).unwrap().is_canonical());
+        drop(hold);
+        assert!(mainspring_sys::signal::is_ignored(Signal::PIPE));
+        assert!(terminal::modes(&terminal).unwrap().is_canonical());
+    });
+}
+
+fn a_terminal_is_held_once(on: On) {
+    on.alone(|| {
+        let before = open_fds();
+        let pairs: Vec<_> = (0..9).map(|_| terminal::pair().unwrap()).collect();
+        let first = terminal::raw(&pairs[0].1).unwrap();
+        assert!(first.before().is_canonical());
+        // Also by another descriptor.
+        let again = Terminal::open(pairs[0].0.slave_name().unwrap()).unwrap();
+        let error = terminal::raw(&again).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ResourceBusy);
+        let mut others: Vec<_> = pairs[1..8]
+            .iter()
+            .map(|(_, side)| terminal::raw(side).unwrap())
+            .collect();
+        let error = terminal::raw(&pairs[8].1).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ResourceBusy);
+        others.pop().unwrap().release().unwrap();
+        drop(terminal::raw(&pairs[8].1).unwrap());
+        drop((first, others, again));
+        for (_, side) in &pairs {
+            assert!(terminal::modes(side).unwrap().is_canonical());
+        }
+        let (reader, _writer) = rustix::pipe::pipe().unwrap();
+        assert!(terminal::raw(&reader).is_err());
+        // Whatever fails on the way leaves nothing behind.
+        for call in [Call::OpenFile, Call::Terminal, Call::Signal] {
+            for nth in 1..4 {
+                let fault = Fault::Errno(rustix::io::Errno::MFILE.raw_os_error());
+                let guard = Plan::new().at(call, nth, fault).install();
+                let held = terminal::raw(&pairs[0].1).map(drop);
+                drop(guard);
+                assert!(
+                    terminal::modes(&pairs[0].1).unwrap().is_canonical(),
+                    "{call:?} {nth}"
+                );
+                assert!(nth > 1 || held.is_err(), "{call:?}");
+            }
+        }
+        drop(terminal::raw(&pairs[0].1).unwrap());
+        drop(pairs);
+        drop((reader, _writer));
+        assert_eq!(open_fds(), before);
+    });
+}
+
+fn each_new_size_is_told_once(on: On) {
+    on.alone(|| {
+        on.run(async {
+            let (master, terminal) = terminal::pair().unwrap();
+            let mut sizes = terminal::sizes(terminal).unwrap();
+            let winch = || mainspring_sys::signal::raise(Signal::WINCH).unwrap();
+            assert_eq!(sizes.seen(), Size::default());
+            for rows in [24, 25] {
+                terminal::set_size(&master, Size::new(rows, 80)).unwrap();
+                winch();
+                assert_eq!(sizes.changed().await.unwrap(), Size::new(rows, 80));
+            }
+            // The same again is no news; and two changes at once are one.
+            winch();
+            terminal::set_size(&master, Size::new(1, 1)).unwrap();
+            winch();
+            terminal::set_size(&master, Size::new(2, 2)).unwrap();
+            winch();
+            assert_eq!(sizes.next().await.unwrap().unwrap(), Size::new(2, 2));
+            let task = spawn(async move { sizes.changed().await });
+            winch();
+            turns(3).await;
+            assert!(!task.is_finished());
+            let (reader, _writer) = rustix::pipe::pipe().unwrap();
+            assert!(terminal::sizes(&reader).is_err());
+        });
+    });
+}
+
+fn a_program_hears_of_a_new_size(on: On) {
+    on.run(async {
+        let (mut master, terminal) = terminal::pair().unwrap();
+        let script = "trap 'stty size; exit' WINCH; echo ready; while :; do read line; done";
+        let child = Command::shell(script).on_terminal(master.open_slave().unwrap());
+        let child = child.spawn().unwrap();
+        drop(terminal);
+        let mut said = String::new();
+        let mut buf = [0; 64];
+        while !said.contains("ready") {
+            let count = master.read(&mut buf).await.unwrap();
+            said.push_str(std::str::from_utf8(&buf[..count]).unwrap());
+        }
+        terminal::set_size(&master, Size::new(7, 70)).unwrap();
+        // The trap runs when the read is over.
+        master.write_all(b"\n").await.unwrap();
+        master.read_to_string(&mut said).await.unwrap();
+        child.wait().await.unwrap();
+        assert!(said.contains("7 70\r\n"), "{said:?}");
+    });
 }

@@ -27,6 +27,7 @@ pub use handler::{
     Sender, after_fork, count, die_of, is_ignored, is_listened_to, raise, raise_here, sender,
     was_replaced,
 };
+pub(crate) use handler::{guard, set_last_words, unguard};
 pub use mask::{Blocked, SignalSet};
 pub use number::Signal;
 pub use queue::{Queued, SignalQueue};

@@ -18,6 +18,7 @@
     reason = "termios and the ioctls of terminals have no safe form"
 )]
 
+mod hold;
 mod pair;
 
 use std::ffi::OsStr;
@@ -35,6 +36,7 @@ use crate::fd::Fd;
 use crate::pipe;
 use crate::socket::{LEN_MAX, Moved, fit, retry};
 
+pub use hold::{Hold, hold};
 pub use pair::{Pair, open_pair, open_slave, slave_name};
 
 #[cfg(test)]

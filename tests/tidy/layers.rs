@@ -135,6 +135,7 @@ pub(crate) const SYS: Layers = Layers {
         ("stdio", "socket"),
         ("stdio", "terminal"),
         ("terminal", "pipe"),
+        ("terminal", "signal"),
         ("terminal", "socket"),
         ("splice", "socket"),
         ("watch", "socket"),

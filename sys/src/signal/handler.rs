@@ -6,7 +6,11 @@
 //!   memory, and makes system calls that are async-signal-safe.
 //! - **SIG-2** What it calls of the program's (the handler before ours) was in force for the same signal, with the same
 //!   `SA_SIGINFO`, until ours took its place.
-//! - **SIG-3** Dispositions are changed under `INSTALLED` only, never by the handler.
+//! - **SIG-3** Dispositions are changed under `INSTALLED` only; by the handler only as the process ends.
+//! - **SIG-4** `LAST_WORDS` is 0 or a `fn()` that keeps SIG-1.
+//!
+//! *Last words.* A signal that is *guarded* ends the process, as it would without us, but what must be put right before is put
+//! right first: a terminal's modes. While somebody listens to the signal it ends nothing, and there is nothing to put right.
 //!
 //! *After a fork.* The child has the parent's bells. Its handler sees that it is another process, and rings none of them
 //! (hz_f04); the handler before ours is called all the same.
@@ -16,7 +20,7 @@ use std::io;
 use std::mem::zeroed;
 use std::ptr::{null, null_mut};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, AtomicUsize};
 use std::sync::{Mutex, PoisonError};
 
 use super::Signal;
@@ -53,6 +57,9 @@ struct Entry {
 struct Slot {
     count: AtomicU64,
     senders: [Entry; SENDERS_KEPT],
+    /// How many listen to it, and whether it is guarded.
+    listeners: AtomicUsize,
+    is_guarded: AtomicBool,
     /// The handler before ours, if it was one; 0 if there is nobody to call.
     before: AtomicUsize,
     before_flags: AtomicI32,
@@ -78,6 +85,8 @@ const ENTRY: Entry = Entry {
 const SLOT: Slot = Slot {
     count: AtomicU64::new(0),
     senders: [ENTRY; SENDERS_KEPT],
+    listeners: AtomicUsize::new(0),
+    is_guarded: AtomicBool::new(false),
     before: AtomicUsize::new(0),
     before_flags: AtomicI32::new(0),
     fatal_from: AtomicU64::new(u64::MAX),
@@ -88,14 +97,16 @@ static SIGNALS: [Slot; SLOTS] = [SLOT; SLOTS];
 /// The process whose bells they are.
 pub(super) static OWNER: AtomicI32 = AtomicI32::new(0);
 
-/// How many listen to a signal, and what was done about it before.
+/// How many listen to a signal, how many guard it, and what was done about it before.
 struct Installed {
     listeners: usize,
+    guards: usize,
     before: Option<libc::sigaction>,
 }
 
 const NOT_INSTALLED: Installed = Installed {
     listeners: 0,
+    guards: 0,
     before: None,
 };
 
@@ -119,13 +130,50 @@ extern "C" fn on_signal(number: i32, info: *mut libc::siginfo_t, context: *mut l
             is_fatal = order >= slot.fatal_from.load(Acquire);
             bell::ring_all(number);
         }
+        let is_end = slot.is_guarded.load(Acquire) && slot.listeners.load(Acquire) == 0;
+        if is_end {
+            say_last_words();
+        }
         call_before(slot, number, info, context);
         if is_fatal {
             die_of(Signal::from_number(number));
         }
+        if is_end && slot.before.load(Acquire) == 0 {
+            fall_back(number);
+        }
     }
     // SAFETY: the same errno, of the same thread.
     unsafe { *errno = saved };
+}
+
+/// What is called before a guarded signal ends the process; 0 if there is nothing.
+static LAST_WORDS: AtomicUsize = AtomicUsize::new(0);
+
+/// What is called before a guarded signal ends the process.
+///
+/// # Safety
+/// `words` must do only what a signal handler may (SIG-4).
+pub(crate) unsafe fn set_last_words(words: fn()) {
+    LAST_WORDS.store(words as usize, Release);
+}
+
+fn say_last_words() {
+    let words = LAST_WORDS.load(Acquire);
+    if words != 0 {
+        // SAFETY: SIG-4.
+        unsafe { std::mem::transmute::<usize, fn()>(words)() };
+    }
+}
+
+/// The signal's own default takes over as soon as the handler, during which the signal is held back, has returned: where the
+/// signal came from, so that a dump of memory shows the right place.
+fn fall_back(number: i32) {
+    // SAFETY: an all-zero action is the default; neither call touches other memory.
+    unsafe {
+        let action: libc::sigaction = zeroed();
+        libc::sigaction(number, &action, null_mut());
+        libc::raise(number);
+    }
 }
 
 /// Counts the signal, and keeps who sent it. Its number in the order of coming, from 0.
@@ -216,13 +264,61 @@ pub(super) fn begin(signal: Signal) -> io::Result<()> {
     after_fork()?;
     let mut installed = INSTALLED.lock().unwrap_or_else(PoisonError::into_inner);
     let entry = &mut installed[signal.number() as usize];
-    if entry.listeners == 0 {
+    install_first(entry, signal)?;
+    entry.listeners += 1;
+    slot_at(signal).listeners.store(entry.listeners, Release);
+    Ok(())
+}
+
+fn slot_at(signal: Signal) -> &'static Slot {
+    &SIGNALS[signal.number() as usize]
+}
+
+/// Brings the handler into force, unless it is.
+fn install_first(entry: &mut Installed, signal: Signal) -> io::Result<()> {
+    if entry.listeners + entry.guards == 0 {
         // SAFETY: it has no preconditions.
         OWNER.store(unsafe { libc::getpid() }, Relaxed);
         entry.before = Some(install(signal)?);
     }
-    entry.listeners += 1;
     Ok(())
+}
+
+/// Guards a signal whose end is the process's: those that are not the default's, of which the program takes care itself, are
+/// left alone, unless they say that the program went wrong. Says whether it is guarded; then [`unguard`] it.
+///
+/// # Errors
+/// What `sigaction` says.
+pub(crate) fn guard(signal: Signal) -> io::Result<bool> {
+    after_fork()?;
+    let mut installed = INSTALLED.lock().unwrap_or_else(PoisonError::into_inner);
+    let entry = &mut installed[signal.number() as usize];
+    let before = match entry.before {
+        Some(before) if is_ours(signal) => before,
+        _ => current(signal)?,
+    };
+    let is_fatal = match before.sa_sigaction {
+        libc::SIG_DFL => true,
+        libc::SIG_IGN => false,
+        _ => signal.is_failure(),
+    };
+    if is_fatal {
+        install_first(entry, signal)?;
+        entry.guards += 1;
+        slot_at(signal).is_guarded.store(true, Release);
+    }
+    Ok(is_fatal)
+}
+
+/// One guard less.
+pub(crate) fn unguard(signal: Signal) {
+    let mut installed = INSTALLED.lock().unwrap_or_else(PoisonError::into_inner);
+    let entry = &mut installed[signal.number() as usize];
+    entry.guards -= 1;
+    if entry.guards == 0 {
+        slot_at(signal).is_guarded.store(false, Release);
+    }
+    restore_last(entry, signal);
 }
 
 /// One less who listens; after the last, what was in force before ours is again. If somebody has replaced ours
@@ -231,7 +327,13 @@ pub(super) fn end(signal: Signal) {
     let mut installed = INSTALLED.lock().unwrap_or_else(PoisonError::into_inner);
     let entry = &mut installed[signal.number() as usize];
     entry.listeners -= 1;
-    if entry.listeners > 0 {
+    slot_at(signal).listeners.store(entry.listeners, Release);
+    restore_last(entry, signal);
+}
+
+/// Puts back what was before ours, if nobody needs ours any more.
+fn restore_last(entry: &mut Installed, signal: Signal) {
+    if entry.listeners + entry.guards > 0 {
         return;
     }
     if let (Some(before), true) = (entry.before.take(), is_ours(signal)) {
@@ -268,6 +370,7 @@ pub fn raise_here(signal: Signal) -> io::Result<()> {
 /// Ends this process by the signal, as if nobody had ever listened to it: whoever waits for the process sees why it ended.
 /// For a signal whose default is no end, the process exits with 128 and its number.
 pub fn die_of(signal: Signal) -> ! {
+    say_last_words();
     // SAFETY: an all-zero action is the default; the set is ours.
     unsafe {
         let action: libc::sigaction = zeroed();

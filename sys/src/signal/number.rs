@@ -127,6 +127,20 @@ impl Signal {
         let text = format!("{self} cannot be listened to: {reason}");
         Err(io::Error::new(io::ErrorKind::InvalidInput, text))
     }
+
+    /// Whether it says that the program went wrong.
+    pub(crate) fn is_failure(self) -> bool {
+        matches!(
+            self.0,
+            libc::SIGSEGV
+                | libc::SIGBUS
+                | libc::SIGILL
+                | libc::SIGFPE
+                | libc::SIGTRAP
+                | libc::SIGSYS
+                | libc::SIGABRT
+        )
+    }
 }
 
 impl fmt::Display for Signal {
