@@ -13,10 +13,14 @@ mod kv_server;
 mod loops;
 #[path = "examples/par.rs"]
 mod par;
+#[path = "examples/pty_record.rs"]
+mod pty_record;
 #[path = "examples/supervisor.rs"]
 mod supervisor;
 #[path = "examples/tcp_proxy.rs"]
 mod tcp_proxy;
+#[path = "examples/telnet.rs"]
+mod telnet;
 #[path = "examples/tool.rs"]
 mod tool;
 #[path = "examples/udp_group.rs"]
