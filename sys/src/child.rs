@@ -5,7 +5,7 @@
 //!
 //! *How a program is started.* On Linux by `clone(CLONE_VM | CLONE_VFORK)`: the child borrows the parent's memory, on a
 //! stack of its own, until it has become the program; no page table is copied, so the time does not grow with the
-//! parent. Elsewhere by `fork`. Everything that allocates is done before, for between the two only async-signal-safe
+//! parent. On macOS by `posix_spawn`, unless more was asked than that can do; elsewhere by `fork`. Everything that allocates is done before, for between the two only async-signal-safe
 //! calls are allowed: another thread may hold any lock (hz_e13).
 //!
 //! ```text
@@ -14,7 +14,7 @@
 //!                                     └── parent goes on when the program runs ◄───────┴► step and errno
 //! ```
 //!
-//! *Why not `posix_spawn`.* It has no user, groups, umask, limits or death signal, and says nothing of which step failed.
+//! *Why not `posix_spawn` everywhere.* It has no user, groups, umask, limits or death signal, and says nothing of which step failed.
 //!
 //! *What a child inherits.* Descriptors 0, 1 and 2 and those it is given; all others are closed by its exec, also those that
 //! another thread opened without close-on-exec, where the kernel can do that at once (`close_range`, Linux 5.11,

@@ -26,11 +26,11 @@ const SIGNALS_END: i32 = if cfg!(any(target_os = "linux", target_os = "android")
 
 /// What the child needs, ready to be used without an allocation.
 pub(super) struct Plan<'a> {
-    spec: &'a Spec,
-    argv: Vec<*const libc::c_char>,
+    pub(super) spec: &'a Spec,
+    pub(super) argv: Vec<*const libc::c_char>,
     envp: Option<Vec<*const libc::c_char>>,
     /// Number in the child, number here.
-    fds: Vec<(RawFd, RawFd)>,
+    pub(super) fds: Vec<(RawFd, RawFd)>,
     /// The same, while they are on their way: beside the numbers that anybody asked for.
     moved: Vec<std::cell::Cell<RawFd>>,
     /// The numbers that stay open, in order.
@@ -39,7 +39,7 @@ pub(super) struct Plan<'a> {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     parent: libc::pid_t,
     pub(super) all_signals: libc::sigset_t,
-    no_signals: libc::sigset_t,
+    pub(super) no_signals: libc::sigset_t,
 }
 
 /// What went wrong; 0, 0 is nothing. The child writes it, the parent reads it after the child is gone.
@@ -89,7 +89,7 @@ impl<'a> Plan<'a> {
         }
     }
 
-    fn envp(&self) -> *const *const libc::c_char {
+    pub(super) fn envp(&self) -> *const *const libc::c_char {
         // SAFETY: every libc has it under this name and type, `environ(7)`.
         unsafe extern "C" {
             static environ: *const *const libc::c_char;

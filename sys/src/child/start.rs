@@ -1,4 +1,4 @@
-//! The start of a child: `clone` on Linux, `fork` elsewhere.
+//! The start of a child: `clone` on Linux, `posix_spawn` on macOS where that can do what was asked, `fork` elsewhere.
 //!
 //! # Invariants
 //!
@@ -6,6 +6,9 @@
 //!   told, for the thread that called stands still until the child has left its memory (CLONE_VFORK).
 //! - **START-2** The child runs `Plan::run` and leaves by `_exit` (EXEC-1), with all signals blocked (EXEC-3).
 #![expect(unsafe_code, reason = "clone and fork")]
+
+#[cfg(target_vendor = "apple")]
+mod apple;
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -110,6 +113,10 @@ pub(super) fn start(
 ) -> Result<(i32, Option<OwnedFd>), SpawnError> {
     use std::os::fd::AsRawFd;
 
+    #[cfg(target_vendor = "apple")]
+    if let Some(started) = apple::start(plan) {
+        return started.map(|pid| (pid, None));
+    }
     let failed = |error| SpawnError {
         step: Step::Fork,
         error,
