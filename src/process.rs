@@ -15,6 +15,12 @@
 //! *Whose children.* Only children that were started here are ever waited for; those of others are left alone. A signal goes
 //! out only while the child has not been waited for: then its number is still its own.
 //!
+//! *Groups.* What a shell has started is not our child, and a signal to the shell does not reach it. A program that leads a group
+//! ([`Command::process_group`] with 0) has it in there, as far as it stays: [`Child::signal_group`] and [`Child::stop_group`]
+//! reach all of the group, and [`Command::kill_group_at_end`] lets nothing of it outlive the program.
+//!
+//! *Orphans.* Other processes become children of this one only if it asks for that: [`become_subreaper`], [`try_wait_orphan`].
+//!
 //! *Cost.* A start is one `clone` that copies no page tables, however large this process is; it blocks the loop until
 //! the program runs, some 0.3 ms. An end is one event and one `wait4`. No thread.
 

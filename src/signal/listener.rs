@@ -32,6 +32,26 @@ use crate::task::wait::{Kind, WaitNode};
 /// # std::io::Result::Ok(())
 /// # }).unwrap().unwrap();
 /// ```
+///
+/// Several are listened to as one stream; the listeners are there before what they are to end begins, so that none comes too early:
+///
+/// ```
+/// use mainspring::signal::{Signal, signal};
+/// use mainspring::stream::StreamExt;
+/// # mainspring::run(async {
+/// let mut ends = signal(Signal::TERM)?.merge(signal(Signal::INT)?);
+/// let work = async {
+///     // What is to be ended comes here.
+/// #   mainspring_sys::signal::raise(Signal::TERM).unwrap();
+/// #   std::future::pending::<()>().await;
+/// };
+/// mainspring::select! {
+///     () = work => println!("done"),
+///     Some(received) = ends.next() => println!("{} came first", received?.signal),
+/// }
+/// # std::io::Result::Ok(())
+/// # }).unwrap().unwrap();
+/// ```
 pub fn signal(signal: Signal) -> io::Result<Listener> {
     let ear = Ear::new(signal)?;
     Ok(Listener { ear, seat: None })
