@@ -18,8 +18,9 @@
 //! place of it; `lock` its locks; `options` how it is opened; `whole` files that are read or written whole;
 //! `name` what is done by a path; `folder` and `walk` what is in a folder; `watch` what happens to it; `temp` what goes away by itself.
 //!
-//! *Cost.* A trip to the pool and back is some 10 microseconds of CPU time, a read of 4 KiB from the page cache on the loop's thread
-//! one. [`Builder::inline_files`](crate::Builder::inline_files) switches the short way off.
+//! *Cost.* By cell file-read of `docs/performance.md`: a file of 4 KiB that is in memory is opened, read and closed by 2.5
+//! microseconds of CPU time on the loop's thread, by 7.5 through the pool, and by 1.5 with nothing but the calls.
+//! [`Builder::inline_files`](crate::Builder::inline_files) switches the short way off.
 
 mod at;
 mod cursor;

@@ -1,6 +1,6 @@
 //! Files that are read, written or copied whole: `read`, `write`, `write_atomic`, `copy`.
 //!
-//! *Cost.* One job of the pool each. A small file that the kernel has in memory is read on the loop's thread, by eight system
+//! *Cost.* One job of the pool each. A small file that the kernel has in memory is read on the loop's thread, by seven system
 //! calls and no trip.
 
 use std::fs::{File, OpenOptions};

@@ -186,7 +186,7 @@ impl Command {
 
     /// Starts the program. Returns when it runs, or says why it does not: the process exists then no more.
     ///
-    /// It takes some 0.3 ms of the loop's time. A program file that is open for writing elsewhere (`ExecutableFileBusy`), which happens
+    /// The loop stands still until the program is loaded. A program file that is open for writing elsewhere (`ExecutableFileBusy`), which happens
     /// where one writes a program and starts it while other threads start others, is tried ten times, 1 ms apart.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! What the loop's own thread may ask of a file: only what the kernel has in memory.
 //!
-//! *Role.* A job of the pool costs a trip to another thread and back, ten times what the kernel takes to copy a page that it
+//! *Role.* A job of the pool costs a trip to another thread and back, several times what the kernel takes to copy a page that it
 //! has. So the loop asks here first; [`Answer`] may say: ask the pool.
 //!
 //! *How Linux is asked.* A read with RWF_NOWAIT gives what is in the page cache, and EAGAIN instead of a wait for the disk or for a
@@ -13,7 +13,8 @@
 //! number that is never used again (STATX_MNT_ID_UNIQUE, Linux 6.8); on older kernels, and on other systems, only reads
 //! are answered here, or nothing.
 //!
-//! *Cost.* Six system calls for an open, four for a file's metadata: a quarter of a trip.
+//! *Cost.* Five system calls for an open where two would do, which is cheap beside a trip: cell file-read of
+//! `docs/performance.md` has both.
 
 use std::fs::{File, Metadata};
 use std::io;
