@@ -276,7 +276,7 @@ fn p54_without_a_watch_the_clock_is_looked_at_every_second(kind: BackendKind) {
 }
 
 fn p54_a_watch_that_the_selector_refuses_is_done_without(kind: BackendKind) {
-    if kind == BackendKind::Poll {
+    if kind.name() == "poll" {
         // poll(2) has no call that could refuse.
         return;
     }
@@ -338,7 +338,9 @@ fn p54_a_wait_says_what_it_waits_for(kind: BackendKind) {
         settle().await;
         let text = inspect::snapshot().to_string();
         assert!(text.contains("a jump of the wall clock"), "{text}");
-        assert!(text.contains("tests/clocks.rs"), "{text}");
+        if cfg!(feature = "inspect") {
+            assert!(text.contains("tests/clocks.rs"), "{text}");
+        }
         sleeper.abort();
     });
 }
