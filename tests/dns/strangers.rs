@@ -37,7 +37,7 @@ fn strange(query: &Query) -> Vec<Say> {
         Say::Bytes(b"garbage".to_vec()),
         Say::Bytes(vec![0xc0; 512]),
         false_reply(query, |reply| reply.id ^= 1),
-        false_reply(query, |reply| reply.id = reply.id.swap_bytes() ^ 0x5555),
+        false_reply(query, |reply| reply.id = reply.id.wrapping_add(0x5555)),
         false_reply(query, |reply| reply.is_reply = false),
         false_reply(query, |reply| reply.opcode = 4),
         false_reply(query, |reply| reply.questions[0] = other_name),
