@@ -102,8 +102,14 @@ impl Forked {
     #[track_caller]
     fn join(self) {
         let mut status = 0;
-        // SAFETY: the status lives for the length of the call.
-        let pid = unsafe { libc::waitpid(self.0, &raw mut status, 0) };
+        let pid = loop {
+            // SAFETY: the status lives for the length of the call.
+            let pid = unsafe { libc::waitpid(self.0, &raw mut status, 0) };
+            let is_interrupted = std::io::Error::last_os_error().kind() == ErrorKind::Interrupted;
+            if pid != -1 || !is_interrupted {
+                break pid;
+            }
+        };
         assert_eq!(pid, self.0);
         assert!(libc::WIFEXITED(status), "killed: {status:#x}");
         assert_eq!(libc::WEXITSTATUS(status), 0, "a claim of the child failed");

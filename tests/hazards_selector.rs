@@ -319,8 +319,10 @@ fn hz_c01_an_interrupted_wait_goes_on_with_the_time_that_is_left(on: On) {
         let span = Duration::from_millis(20);
         assert!(timeout(span, near.read(&mut [0; 8])).await.is_err());
         assert!(now() - start >= span, "{:?}", now() - start);
+        // In a real storm there are others.
+        let most = if cfg!(mainspring_storm) { 1000 } else { 70 };
         assert!(
-            (51..70).contains(&count_of(Call::Wait)),
+            (51..most).contains(&count_of(Call::Wait)),
             "{}",
             count_of(Call::Wait)
         );

@@ -184,6 +184,7 @@ impl Builder {
     /// ```
     /// use mainspring::{Builder, task};
     /// use std::time::Duration;
+    /// # mainspring_sys::signal::set_default(mainspring::signal::Signal::INT).unwrap();
     /// let runtime = Builder::new().ends_on_ctrl_c(Duration::from_secs(5)).build().unwrap();
     /// # let type_ctrl_c = || mainspring_sys::signal::raise(mainspring::signal::Signal::INT).unwrap();
     /// let farewell = runtime.block_on(async {

@@ -25,7 +25,7 @@ mod second;
 pub use bell::Bell;
 pub use handler::{
     Sender, after_fork, count, die_of, is_ignored, is_listened_to, raise, raise_here, sender,
-    was_replaced,
+    set_default, was_replaced,
 };
 pub(crate) use handler::{guard, set_last_words, unguard};
 pub use mask::{Blocked, SignalSet};

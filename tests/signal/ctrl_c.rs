@@ -33,6 +33,11 @@ on_both! {
     a_fault_at_the_beginning_leaves_nothing_behind,
 }
 
+std::thread_local! {
+    /// The test is about that.
+    static HAS_IGNORED: Cell<bool> = const { Cell::new(false) };
+}
+
 const LONG: Duration = Duration::from_secs(3600);
 
 /// Says a line to who started this process. What `println` says is kept by the test's harness.
@@ -95,6 +100,10 @@ impl Drop for Talker {
 }
 
 fn runtime(on: On, grace: Duration) -> Runtime {
+    // Who runs the tests in the background has it ignored.
+    if !HAS_IGNORED.get() {
+        sys::set_default(Signal::INT).unwrap();
+    }
     on.builder().ends_on_ctrl_c(grace).build().unwrap()
 }
 
@@ -269,8 +278,8 @@ fn p56_runs_without_a_main_end_too(on: On) {
 
 fn p56_each_run_begins_anew(on: On) {
     on.alone(|| {
-        let before = raw::disposition(Signal::INT);
         let runtime = runtime(on, Duration::ZERO);
+        let before = raw::disposition(Signal::INT);
         for _ in 0..3 {
             let error = runtime
                 .block_on(async {
@@ -303,6 +312,7 @@ fn a_ctrl_c_as_the_run_ends_is_not_lost(on: On) {
 fn an_ignored_ctrl_c_stays_ignored(on: On) {
     on.alone(|| {
         raw::ignore(Signal::INT);
+        HAS_IGNORED.set(true);
         let ignored = raw::disposition(Signal::INT);
         let value = runtime(on, Duration::ZERO).block_on(async {
             raw::kill_self(Signal::INT);
@@ -311,6 +321,7 @@ fn an_ignored_ctrl_c_stays_ignored(on: On) {
             // Also while somebody listens, whose handler it is then.
             let mut listener = signal::signal(Signal::INT).unwrap();
             let inner = std::thread::spawn(move || {
+                HAS_IGNORED.set(true);
                 runtime(on, Duration::ZERO).block_on(async {
                     raw::raise(Signal::INT);
                     raw::raise(Signal::INT);

@@ -158,7 +158,10 @@ pub(crate) fn fork_child_that_raises(signal: Signal) -> bool {
             libc::_exit(7);
         }
         let mut status = 0;
-        assert_eq!(libc::waitpid(pid, &mut status, 0), pid);
+        while libc::waitpid(pid, &mut status, 0) == -1 {
+            let interrupted = std::io::ErrorKind::Interrupted;
+            assert_eq!(std::io::Error::last_os_error().kind(), interrupted);
+        }
         libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 7
     }
 }

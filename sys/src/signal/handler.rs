@@ -393,6 +393,22 @@ pub fn was_replaced(signal: Signal) -> bool {
     entry.is_some_and(|entry| entry.listeners > 0) && !is_ours(signal)
 }
 
+/// From now on the signal does what it does by default, for who began with it ignored and does not want that: the programs that a
+/// shell runs in the background do. While somebody listens to it that changes nothing.
+///
+/// # Errors
+/// EINVAL for a number that is no signal, and for one that nobody can change.
+pub fn set_default(signal: Signal) -> io::Result<()> {
+    if is_listened_to(signal) {
+        return Ok(());
+    }
+    // SAFETY: an all-zero action is the default.
+    match unsafe { libc::sigaction(signal.number(), &zeroed(), null_mut()) } {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    }
+}
+
 /// Whether anybody listens to the signal.
 #[must_use]
 pub fn is_listened_to(signal: Signal) -> bool {
