@@ -88,6 +88,16 @@ impl Watcher {
         Ok(Watcher::over(Watch::open()?))
     }
 
+    /// A watcher as it is where the kernel has no names, on every system that can watch; for tests.
+    ///
+    /// # Errors
+    /// As [`Watcher::new`].
+    #[cfg(feature = "sim")]
+    #[track_caller]
+    pub fn new_listed() -> io::Result<Watcher> {
+        Ok(Watcher::over(Watch::open_listed()?))
+    }
+
     #[track_caller]
     fn over(watch: Watch) -> Watcher {
         Watcher {

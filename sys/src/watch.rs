@@ -8,6 +8,7 @@
 //! | system | what it is |
 //! |---|---|
 //! | Linux, Android | inotify: a folder's mark tells of its entries by name |
+//! | macOS, the BSDs | a kqueue of its own with EVFILT_VNODE on open files; folders are listed, and compared |
 //! | elsewhere | none: `Unsupported` |
 //!
 //! *Why marks and no paths.* The kernel watches inodes. By which path somebody knows one is his to remember, and changes when a
@@ -15,6 +16,23 @@
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod inotify;
+#[cfg(any(
+    all(feature = "sim", any(target_os = "linux", target_os = "android")),
+    target_vendor = "apple",
+    target_os = "freebsd",
+    target_os = "netbsd",
+    target_os = "openbsd",
+    target_os = "dragonfly"
+))]
+mod listed;
+#[cfg(any(
+    target_vendor = "apple",
+    target_os = "freebsd",
+    target_os = "netbsd",
+    target_os = "openbsd",
+    target_os = "dragonfly"
+))]
+mod vnode;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -84,10 +102,14 @@ trait Object: fmt::Debug + Send + Sync {
     fn remove(&self, mark: Mark) -> io::Result<()>;
     fn read(&self, buf: &mut [u8], each: &mut dyn FnMut(Record)) -> io::Result<()>;
 
+    fn tells_entries(&self) -> bool {
+        true
+    }
+
     /// Only an object that gives [`What::Unlisted`] is asked.
-    fn refresh(&self, marks: &[Mark]) -> io::Result<Vec<Record>> {
-        let _ = marks;
-        Ok(Vec::new())
+    fn refresh(&self, marks: &[Mark], records: &mut Vec<Record>) -> io::Result<()> {
+        let _ = (marks, records);
+        Ok(())
     }
 }
 
@@ -107,11 +129,47 @@ impl Watch {
     pub fn open() -> io::Result<Watch> {
         #[cfg(any(target_os = "linux", target_os = "android"))]
         return Ok(Watch(Box::new(inotify::Inotify::open()?)));
-        #[cfg(not(any(target_os = "linux", target_os = "android")))]
+        #[cfg(any(
+            target_vendor = "apple",
+            target_os = "freebsd",
+            target_os = "netbsd",
+            target_os = "openbsd",
+            target_os = "dragonfly"
+        ))]
+        return Ok(Watch(Box::new(listed::Listed::over(vnode::Vnode::open()?))));
+        #[cfg(not(any(
+            target_os = "linux",
+            target_os = "android",
+            target_vendor = "apple",
+            target_os = "freebsd",
+            target_os = "netbsd",
+            target_os = "openbsd",
+            target_os = "dragonfly"
+        )))]
         return Err(io::Error::new(
             io::ErrorKind::Unsupported,
             "this system has neither inotify nor EVFILT_VNODE: look at the files every now and then instead",
         ));
+    }
+
+    /// A watch that knows as little of entries as EVFILT_VNODE does, on every system that can watch; for tests.
+    ///
+    /// # Errors
+    /// As [`Watch::open`].
+    #[cfg(feature = "sim")]
+    pub fn open_listed() -> io::Result<Watch> {
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        return Ok(Watch(Box::new(listed::Listed::over(
+            inotify::Inotify::open()?,
+        ))));
+        #[cfg(not(any(target_os = "linux", target_os = "android")))]
+        return Watch::open();
+    }
+
+    /// Whether what happens to an entry is told of its folder alone. Or else a folder that is marked tells of itself.
+    #[must_use]
+    pub fn tells_entries(&self) -> bool {
+        self.0.tells_entries()
     }
 
     /// Watches the folder, from now on. One that is watched already keeps its mark. May block, as any look at a file.
@@ -139,12 +197,12 @@ impl Watch {
         self.0.read(buf, &mut each)
     }
 
-    /// What happened in folders whose record was [`What::Unlisted`], since they were added or refreshed last. Blocks.
+    /// Puts into `records` what happened in folders whose record was [`What::Unlisted`], since they were added or refreshed last. Blocks.
     ///
     /// # Errors
-    /// `QuotaExceeded`, as for [`Watch::add`]; what reading a folder says.
-    pub fn refresh(&self, marks: &[Mark]) -> io::Result<Vec<Record>> {
-        self.0.refresh(marks)
+    /// `QuotaExceeded`, as for [`Watch::add`]: some of what is new is watched by name alone.
+    pub fn refresh(&self, marks: &[Mark], records: &mut Vec<Record>) -> io::Result<()> {
+        self.0.refresh(marks, records)
     }
 }
 
@@ -155,7 +213,15 @@ impl AsFd for Watch {
 }
 
 /// A limit of the system was met.
-#[cfg(any(target_os = "linux", target_os = "android"))]
+#[cfg(any(
+    target_os = "linux",
+    target_os = "android",
+    target_vendor = "apple",
+    target_os = "freebsd",
+    target_os = "netbsd",
+    target_os = "openbsd",
+    target_os = "dragonfly"
+))]
 #[cold]
 fn limit(text: &str) -> io::Error {
     io::Error::new(io::ErrorKind::QuotaExceeded, text)

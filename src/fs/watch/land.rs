@@ -50,7 +50,7 @@ pub(super) enum Landed {
     Added(PathBuf, Asked, u64, io::Result<Kind>),
     Scanned(Scan, Vec<Found>),
     Checked(Vec<(Root, io::Result<Kind>)>),
-    Refreshed(io::Result<Vec<Record>>),
+    Refreshed(Vec<Record>, io::Result<()>),
 }
 
 /// On a thread of the pool.
@@ -75,7 +75,11 @@ pub(super) fn run(watch: &Watch, task: Task) -> Landed {
             };
             Landed::Checked(roots.into_iter().map(check).collect())
         }
-        Task::Refresh(marks) => Landed::Refreshed(watch.refresh(&marks)),
+        Task::Refresh(marks) => {
+            let mut records = Vec::new();
+            let result = watch.refresh(&marks, &mut records);
+            Landed::Refreshed(records, result)
+        }
         Task::EndRound => unreachable!("it takes no job"),
     }
 }
@@ -87,14 +91,14 @@ impl State {
             Landed::Added(path, _, call, Err(error)) => self.answer(call, &path, Err(error)),
             Landed::Scanned(scan, found) => self.scanned(scan, found),
             Landed::Checked(roots) => self.checked(roots),
-            Landed::Refreshed(Ok(records)) => {
+            Landed::Refreshed(records, result) => {
                 for record in records.into_iter().rev() {
                     self.raw.push_front(record);
                 }
-            }
-            Landed::Refreshed(Err(error)) => {
-                self.told
-                    .push_back(Err(WatchError::new(PathBuf::new(), error)));
+                if let Err(error) = result {
+                    self.told
+                        .push_back(Err(WatchError::new(PathBuf::new(), error)));
+                }
             }
         }
     }

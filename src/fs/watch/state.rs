@@ -77,7 +77,11 @@ impl State {
                 self.tell_again(path.map(Event::Metadata));
             }
             (What::Metadata, None) => {
-                let path = self.table.top_path(mark).map(Path::to_path_buf);
+                let path = match self.watch.tells_entries() {
+                    true => self.table.top_path(mark),
+                    false => self.table.path_of(mark),
+                };
+                let path = path.map(Path::to_path_buf);
                 self.tell_again(path.map(Event::Metadata));
             }
             (What::Moved, None) => self.moved_itself(mark),
@@ -85,6 +89,7 @@ impl State {
                 for path in self.table.dead(mark) {
                     self.tell(Event::Removed(path));
                 }
+                self.unwatch(vec![mark]);
             }
             // A second half whose first was given up, or nothing that we know.
             _ => {}

@@ -164,3 +164,30 @@ impl RawRecord<'_> {
         }
     }
 }
+
+/// As little as EVFILT_VNODE tells: that an open file or folder changed.
+#[cfg(feature = "sim")]
+impl super::listed::Base for Inotify {
+    fn fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+
+    fn mark(&self, fd: BorrowedFd<'_>) -> io::Result<Mark> {
+        use std::os::fd::AsRawFd;
+        let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
+        Ok(Mark(inotify::add_watch(&self.fd, path, EVENTS)?))
+    }
+
+    fn unmark(&self, mark: Mark) -> io::Result<()> {
+        Object::remove(self, mark)
+    }
+
+    fn read(&self, buf: &mut [u8], each: &mut dyn FnMut(Mark, What)) -> io::Result<()> {
+        Object::read(self, buf, &mut |record| match (&record.name, record.what) {
+            (None, what) => each(record.mark, what),
+            (Some(_), what) if what.is_of_names() => each(record.mark, What::Modified),
+            // Its file is marked itself.
+            (Some(_), _) => {}
+        })
+    }
+}
