@@ -17,6 +17,8 @@ mod par;
 mod pty_record;
 #[path = "examples/supervisor.rs"]
 mod supervisor;
+#[path = "examples/tail_f.rs"]
+mod tail_f;
 #[path = "examples/tcp_proxy.rs"]
 mod tcp_proxy;
 #[path = "examples/telnet.rs"]
@@ -25,6 +27,8 @@ mod telnet;
 mod tool;
 #[path = "examples/udp_group.rs"]
 mod udp_group;
+#[path = "examples/watch_run.rs"]
+mod watch_run;
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
