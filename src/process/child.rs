@@ -219,7 +219,8 @@ impl Shared {
 
     pub(super) fn try_wait(&self) -> io::Result<Option<ExitStatus>> {
         let answer = self.process.try_wait();
-        if !matches!(answer, Ok(None)) {
+        // An error of the question is no end: it may be asked again, and then awaited.
+        if self.process.is_over() {
             // Nothing more is to be heard of it.
             // The descriptor is nobody else's. Until it closes with the handle, a selector that was not told may
             // report it once more, to nobody.
