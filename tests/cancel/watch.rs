@@ -41,6 +41,8 @@ impl Near {
     fn got(&mut self, event: Event) {
         match event {
             Event::Created(path) => self.got.push(path),
+            // Some systems tell it of a folder in which something was made.
+            Event::Metadata(_) => {}
             other => panic!("{other:?}"),
         }
     }

@@ -1,5 +1,10 @@
 //! Watching files: what happens is told, once it is watched, in its order and by its path.
 
+#![cfg_attr(
+    not(any(target_os = "linux", target_os = "android")),
+    allow(dead_code, unused_imports, reason = "what is exact with inotify alone")
+)]
+
 use std::cell::Cell;
 use std::collections::{BTreeSet, HashSet};
 use std::fs as std_fs;
@@ -16,24 +21,33 @@ use crate::Folder;
 use crate::order::one_thread;
 use crate::rig::{On, open_fds};
 
+/// What is exact because the kernel has names.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod by_name {
+    use super::*;
+
+    on_both! {
+        what_happens_in_a_folder_is_told_by_name,
+        a_rename_is_one_event_and_a_move_out_or_in_a_removal_or_a_creation,
+        a_file_is_watched_by_its_name_before_it_is_there_and_after_it_was_replaced,
+        a_folder_alone_tells_nothing_of_what_is_below,
+        p62_a_tree_tells_of_all_that_is_below_also_of_what_is_new,
+        p62_what_is_made_between_a_folder_and_its_watch_is_told_once,
+        p62_a_folder_that_moves_within_a_tree_is_told_of_by_its_new_path,
+        p62_an_overflow_is_told_and_new_folders_are_watched_all_the_same,
+        p62_trees_that_change_all_the_time_are_told_of_whole,
+        folders_that_are_exchanged_have_each_other_s_path,
+        a_root_that_is_removed_or_moved_is_told_and_watched_no_more,
+        what_is_removed_from_the_watch_is_not_told,
+        roots_in_roots_are_told_once_and_go_one_by_one,
+        links_are_not_followed_below_and_a_large_tree_comes_in_pieces,
+        limits_say_what_to_raise_and_half_a_tree_is_not_watched,
+        a_folder_that_may_not_be_read_is_told_and_the_others_are_watched,
+        faults_at_every_call_lose_nothing_and_leak_nothing,
+    }
+}
+
 on_both! {
-    what_happens_in_a_folder_is_told_by_name,
-    a_rename_is_one_event_and_a_move_out_or_in_a_removal_or_a_creation,
-    a_file_is_watched_by_its_name_before_it_is_there_and_after_it_was_replaced,
-    a_folder_alone_tells_nothing_of_what_is_below,
-    p62_a_tree_tells_of_all_that_is_below_also_of_what_is_new,
-    p62_what_is_made_between_a_folder_and_its_watch_is_told_once,
-    p62_a_folder_that_moves_within_a_tree_is_told_of_by_its_new_path,
-    p62_an_overflow_is_told_and_new_folders_are_watched_all_the_same,
-    p62_trees_that_change_all_the_time_are_told_of_whole,
-    folders_that_are_exchanged_have_each_other_s_path,
-    a_root_that_is_removed_or_moved_is_told_and_watched_no_more,
-    what_is_removed_from_the_watch_is_not_told,
-    roots_in_roots_are_told_once_and_go_one_by_one,
-    links_are_not_followed_below_and_a_large_tree_comes_in_pieces,
-    limits_say_what_to_raise_and_half_a_tree_is_not_watched,
-    a_folder_that_may_not_be_read_is_told_and_the_others_are_watched,
-    faults_at_every_call_lose_nothing_and_leak_nothing,
     without_names_from_the_kernel_a_rename_is_one_event_too,
     without_names_from_the_kernel_a_file_is_watched_by_its_name,
     without_names_from_the_kernel_p62_a_tree_tells_of_all_that_is_below,

@@ -24,7 +24,7 @@ pub enum Event {
         /// Its path now.
         to: PathBuf,
     },
-    /// Its permissions, owner, times or number of links changed.
+    /// Its permissions, owner or times changed; on Linux, also the number of its links.
     Metadata(PathBuf),
     /// More happened than the kernel keeps, and some of it is not told: look at everything again. What was made, of folders, is watched
     /// all the same.

@@ -25,12 +25,12 @@ use crate::fd::Fd;
 /// How many events are taken with one call.
 const EVENTS: usize = 64;
 
-/// What is told, in the order in which it can happen. That a folder has other links says only that a folder was made in it.
-const NOTES: [(u32, What); 7] = [
+/// What is told, in the order in which it can happen. NOTE_LINK is not asked for: it says of a
+/// folder each time that another was made in it.
+const NOTES: [(u32, What); 6] = [
     (libc::NOTE_WRITE as u32, What::Modified),
     (libc::NOTE_EXTEND as u32, What::Modified),
     (libc::NOTE_ATTRIB as u32, What::Metadata),
-    (libc::NOTE_LINK as u32, What::Metadata),
     (libc::NOTE_RENAME as u32, What::Moved),
     (libc::NOTE_DELETE as u32, What::Gone),
     (libc::NOTE_REVOKE as u32, What::Gone),
