@@ -123,6 +123,8 @@ extern "C" fn on_signal(number: i32, info: *mut libc::siginfo_t, context: *mut l
     // SAFETY: `getpid` has no preconditions.
     let is_owner = OWNER.load(Relaxed) == unsafe { libc::getpid() };
     if let Some(slot) = SIGNALS.get(usize::try_from(number).unwrap_or(SLOTS)) {
+        // Before anybody is woken: a listener that has heard this signal may be gone before the handler ends.
+        let is_end = slot.is_guarded.load(Acquire) && slot.listeners.load(Acquire) == 0;
         let mut is_fatal = false;
         if is_owner {
             // SAFETY: the kernel's own, valid while the handler runs.
@@ -130,7 +132,6 @@ extern "C" fn on_signal(number: i32, info: *mut libc::siginfo_t, context: *mut l
             is_fatal = order >= slot.fatal_from.load(Acquire);
             bell::ring_all(number);
         }
-        let is_end = slot.is_guarded.load(Acquire) && slot.listeners.load(Acquire) == 0;
         if is_end {
             say_last_words();
         }
