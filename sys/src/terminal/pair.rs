@@ -101,8 +101,8 @@ pub fn open_slave(master: &impl AsFd, is_nonblocking: bool) -> io::Result<OwnedF
     Ok(slave)
 }
 
-/// By the master alone (Linux 4.13): the name may mean another file here, or none, where `/dev/pts` is another's.
-#[cfg(any(target_os = "linux", target_os = "android"))]
+/// By the master alone (Linux 4.13; `libc` has no number for Android): the name may mean another file here, or none, where `/dev/pts` is another's.
+#[cfg(target_os = "linux")]
 fn open_peer(master: BorrowedFd<'_>, flags: OFlags) -> io::Result<Option<OwnedFd>> {
     let (fd, flags) = (master.as_raw_fd(), flags.bits() as libc::c_int);
     // SAFETY: the call takes an integer and touches no memory.
@@ -115,7 +115,7 @@ fn open_peer(master: BorrowedFd<'_>, flags: OFlags) -> io::Result<Option<OwnedFd
     }
 }
 
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
+#[cfg(not(target_os = "linux"))]
 #[expect(clippy::unnecessary_wraps, reason = "Linux has something to say")]
 fn open_peer(_master: BorrowedFd<'_>, _flags: OFlags) -> io::Result<Option<OwnedFd>> {
     Ok(None)
