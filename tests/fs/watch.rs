@@ -33,6 +33,7 @@ mod by_name {
         a_folder_alone_tells_nothing_of_what_is_below,
         p62_a_tree_tells_of_all_that_is_below_also_of_what_is_new,
         p62_what_is_made_between_a_folder_and_its_watch_is_told_once,
+        p62_what_is_made_while_its_folder_is_looked_into_is_told_once,
         p62_a_folder_that_moves_within_a_tree_is_told_of_by_its_new_path,
         p62_an_overflow_is_told_and_new_folders_are_watched_all_the_same,
         p62_trees_that_change_all_the_time_are_told_of_whole,
@@ -302,6 +303,33 @@ fn p62_what_is_made_between_a_folder_and_its_watch_is_told_once(on: On) {
             let late = rig.path("new/late");
             assert_eq!(rig.told().await, [Removed(late.clone()), Created(late)]);
         }
+    });
+}
+
+/// A thread makes entries all the time: some while their folder is watched and not listed yet, which the list and the kernel tell.
+fn p62_what_is_made_while_its_folder_is_looked_into_is_told_once(on: On) {
+    on.run(async {
+        let mut rig = Rig::tree().await;
+        let (root, outside) = (rig.folder.root().to_path_buf(), Folder::new());
+        let file = outside.file("file", b"");
+        let writer = std::thread::spawn(move || {
+            for folder in 0..40 {
+                let folder = root.join(folder.to_string());
+                std_fs::create_dir(&folder).unwrap();
+                for entry in 0..100 {
+                    std_fs::hard_link(&file, folder.join(entry.to_string())).unwrap();
+                }
+            }
+        });
+        let mut seen = HashSet::new();
+        while seen.len() < 40 * 101 {
+            match rig.watcher.next().await.unwrap() {
+                Created(path) => assert!(seen.insert(path.clone()), "twice: {path:?}"),
+                other => panic!("{other:?}"),
+            }
+        }
+        writer.join().unwrap();
+        assert_eq!(rig.told().await, []);
     });
 }
 
