@@ -1,10 +1,10 @@
 //! Waits for children, dropped at each of their waits.
 
-use std::io::Read as _;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::retry_on_intr;
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
 use mainspring::process::{Child, Command, ExitStatus, Pipeline, Stdio};
@@ -57,13 +57,13 @@ fn await_end(id: u32) {
     let pid = Pid::from_raw(id as i32).unwrap();
     let look = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
     // It may have been waited for already.
-    let _ = waitid(WaitId::Pid(pid), look);
+    let _ = retry_on_intr(|| waitid(WaitId::Pid(pid), look));
 }
 
 /// Returns when a child has ended, and has not been waited for; or if there is none.
 fn await_any_end() {
     let look = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
-    let _ = waitid(WaitId::All, look);
+    let _ = retry_on_intr(|| waitid(WaitId::All, look));
 }
 
 /// Returns when all children have ended.
@@ -127,7 +127,7 @@ fn a_talk_keeps_what_it_has_heard(on: On) {
     // The child runs in its own time, which is not the loop's.
     let world = |(stdout, id): &mut (OwnedFd, u32)| {
         let mut fds = [PollFd::new(stdout, PollFlags::IN)];
-        poll(&mut fds, None).unwrap();
+        retry_on_intr(|| poll(&mut fds, None)).unwrap();
         if fds[0].revents().contains(PollFlags::HUP) {
             await_end(*id);
         }
@@ -186,7 +186,8 @@ fn watched(command: Command) -> (Command, std::fs::File) {
 }
 
 fn assert_ends(reader: &mut std::fs::File) {
-    assert_eq!(reader.read(&mut [0; 1]).unwrap(), 0, "the program is gone");
+    let read = std::io::copy(reader, &mut std::io::sink()).unwrap();
+    assert_eq!(read, 0, "the program is gone");
     await_all_ends();
 }
 

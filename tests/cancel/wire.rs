@@ -146,7 +146,8 @@ impl Far {
                 PollFd::new(&self.probe, PollFlags::OUT),
                 PollFd::new(&self.end, PollFlags::IN),
             ];
-            assert_ne!(poll(&mut ends, Some(&PATIENCE)).unwrap(), 0);
+            let looked = rustix::io::retry_on_intr(|| poll(&mut ends, Some(&PATIENCE)));
+            assert_ne!(looked.unwrap(), 0);
             if !ends[0].revents().is_empty() {
                 return;
             }
