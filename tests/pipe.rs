@@ -9,7 +9,6 @@ use std::cell::Cell;
 use std::io::{ErrorKind, IoSlice, IoSliceMut};
 use std::path::PathBuf;
 use std::rc::Rc;
-use std::time::Duration;
 
 use mainspring::io::{AsyncReadExt, AsyncWriteExt};
 use mainspring::pipe::{self, FifoOptions, PipeReader, PipeWriter};
@@ -196,7 +195,7 @@ fn packets_of_a_stranger_are_read_to_the_last(on: On) {
             for packet in [&b"tick"[..], b"-tock"] {
                 assert_eq!(rustix::io::write(&writer, packet).unwrap(), packet.len());
             }
-            let both = mainspring::time::timeout(Duration::from_secs(20), task).await;
+            let both = mainspring::time::timeout(std::time::Duration::from_secs(20), task).await;
             let both = both.expect("the second packet wakes nobody");
             assert_eq!(both.unwrap(), b"tick-tock");
             drop(writer);
