@@ -342,9 +342,9 @@ fn as_a_program_that_holds_its_terminal() {
             say("held");
             let mut listener = early.or(late).unwrap();
             listener.recv().await.unwrap();
-            say("heard");
-            // With the last listener its protection goes, and not the guard's.
+            // With the last listener its protection goes, and not the guard's. The next signal comes after the word.
             drop(listener);
+            say("heard");
             wait();
         })
         .unwrap(),

@@ -7,7 +7,6 @@ use std::time::Duration;
 use mainspring::fs::{self, TempDir, TempFile};
 use mainspring::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
 use mainspring::sim::fault::{Call, Fault, Plan};
-use mainspring::task::blocking::statistics;
 use mainspring::{spawn_blocking, yield_now};
 
 use crate::order::one_thread;
@@ -116,12 +115,13 @@ fn a_loop_that_ends_first_removes_what_is_temporary(on: On) {
         .block_on(async {
             let file = TempFile::new_in(folder.root()).await.unwrap();
             let temp = TempDir::new_in(folder.root()).await.unwrap();
+            let (begun, has_begun) = mpsc::channel();
             let busy = spawn_blocking(move || {
+                begun.send(()).unwrap();
                 let _ = closed.recv();
             });
-            while statistics().unwrap().running == 0 {
-                yield_now().await;
-            }
+            // That something runs would not do: the job before may still be counted.
+            has_begun.recv().unwrap();
             drop((file, temp, busy));
         })
         .unwrap();
