@@ -55,7 +55,7 @@ use work::Work;
 /// one was renamed; that a watched folder was removed, as long as somebody has it open.
 ///
 /// On macOS and the BSDs the kernel has no names: there a job lists a folder when it changed, so a file that came and went at once is
-/// not told of, and every file takes a descriptor. illumos has no such thing: `Unsupported`.
+/// not told of, and every file takes a descriptor; what is below a folder that is renamed while it is looked into may be missed. illumos has no such thing: `Unsupported`.
 ///
 /// ```
 /// use mainspring::fs::{self, Watcher, watch::Event};
