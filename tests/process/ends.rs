@@ -346,8 +346,9 @@ fn stop_asks_and_then_ends(on: On) {
 fn stop_group_asks_all_and_then_ends_all(on: On) {
     // The pipe closes when the last of a group has ended.
     let group = |traps: &str| {
-        let script =
-            format!("trap '{traps}' TERM; sleep 60 & echo ready; wait; while :; do wait; done");
+        // Who was forked and is no program yet would take the signal for its parent's trap, and lose it.
+        let sleeper = "sh -c 'echo ready; exec sleep 60'";
+        let script = format!("trap '{traps}' TERM; {sleeper} & while :; do wait; done");
         Command::shell(script).stdout(Stdio::Piped).process_group(0)
     };
     on.run(async {
