@@ -29,8 +29,13 @@ use mainspring_sys::{Instant, WallTime};
 /// Where the manual clock starts: not at zero, so that deadlines before the start can be told.
 const START: Instant = Instant::from_ns(1_000_000_000);
 
+/// What the kernel gets to carry bytes from one end of a socket to the other.
+const PATIENCE: Duration = Duration::from_millis(5);
+
 /// Runs `future` on a loop with a manual clock that advances by itself whenever nothing is ready. The
-/// real selector is underneath, so sockets work; what depends on another thread's time does not.
+/// real selector is underneath, so sockets work: where tasks wait for one, the kernel gets five milliseconds of real
+/// time to deliver before the clock jumps ([`ManualClock::set_patience`]). What depends on another thread's time does
+/// not work.
 ///
 /// The `seed` decides where the clock stands inside a wheel step at the start, and is the loop's
 /// [`Builder::seed`]: the same seed gives the same run.
@@ -51,6 +56,7 @@ const START: Instant = Instant::from_ns(1_000_000_000);
 #[track_caller]
 pub fn run<F: Future>(seed: u64, future: F) -> F::Output {
     let clock = ManualClock::starting_at(start_of(seed));
+    clock.set_patience(PATIENCE);
     let builder = Builder::new().seed(seed);
     let runtime = builder.clock(Clock::Manual(clock)).build();
     let runtime = runtime.expect("the selector of a simulated run could not be made");

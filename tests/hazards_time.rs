@@ -782,6 +782,37 @@ fn hz_b17_one_seed_is_one_run() {
 }
 
 #[test]
+fn hz_b17_a_patient_clock_stands_while_bytes_are_on_their_way() {
+    let clock = ManualClock::starting_at(Instant::from_ns(5_000_000_000));
+    clock.set_patience(HOUR);
+    let builder = Builder::new().clock(Clock::Manual(clock));
+    builder
+        .build()
+        .unwrap()
+        .block_on(async {
+            let start = now();
+            sleep(HOUR).await;
+            assert_eq!(
+                now() - start,
+                HOUR,
+                "nobody waits for a descriptor: no patience is needed"
+            );
+            let (near, far) = std::os::unix::net::UnixStream::pair().unwrap();
+            let near = AsyncFd::new(near).unwrap();
+            // Stands for the kernel's thread. Its pause decides nothing; without patience the limit would pass in it.
+            let carrier = std::thread::spawn(move || {
+                std::thread::sleep(20 * MS);
+                io::Write::write_all(&mut &far, b"!").unwrap();
+                far
+            });
+            timeout(SECOND, near.readable()).await.unwrap().unwrap();
+            assert_eq!(now() - start, HOUR);
+            drop(carrier.join().unwrap());
+        })
+        .unwrap();
+}
+
+#[test]
 fn hz_b17_the_clock_stands_while_anything_is_ready() {
     sim::run(1, async {
         let start = now();

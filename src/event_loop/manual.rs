@@ -1,7 +1,9 @@
 //! What takes the place of a sleep where the clock is a manual one.
 
 use std::io;
+use std::time::Duration;
 
+use mainspring_sys::Instant;
 use mainspring_sys::backend::Deadline;
 
 use super::EventLoop;
@@ -9,15 +11,23 @@ use super::meter::add;
 
 impl EventLoop {
     /// A manual clock stands still while anything may happen, and jumps to the next deadline when
-    /// nothing can. The jump replaces the sleep.
+    /// nothing can. The jump replaces the sleep; where tasks wait for descriptors, the clock's patience
+    /// comes before it.
     pub(super) fn advance_manual_clock(&self, deadline: Deadline) -> io::Result<Option<usize>> {
         let (Some(clock), Deadline::At { at, .. }) = (self.clock.as_manual(), deadline) else {
             return Ok(None);
         };
         if self.pool.is_awaited() {
-            return self.sleep_until_rung().map(Some);
+            return self.sleep_until_rung(Deadline::Never).map(Some);
         }
-        let events = self.reactor.turn(Deadline::Now)?;
+        let mut events = self.reactor.turn(Deadline::Now)?;
+        let patience = clock.patience();
+        if events == 0 && patience > Duration::ZERO && self.reactor.has_waiters() {
+            events = self.sleep_until_rung(Deadline::At {
+                at: Instant::ORIGIN + patience,
+                now: Instant::ORIGIN,
+            })?;
+        }
         add(&self.meter.events_waiting, events as u64);
         if events == 0 && self.core.inbox.is_empty() && self.core.ready.is_empty() {
             clock.set(at.max(clock.now()));
@@ -26,12 +36,12 @@ impl EventLoop {
         Ok(Some(events))
     }
 
-    /// A job of the pool ends in its own time, while a manual clock stands still.
-    fn sleep_until_rung(&self) -> io::Result<usize> {
+    /// A job of the pool ends in its own time, and the kernel delivers in its own, while a manual clock stands still.
+    fn sleep_until_rung(&self, deadline: Deadline) -> io::Result<usize> {
         if !self.prepare_sleep()? {
             return self.ask();
         }
-        let slept = self.reactor.turn(Deadline::Never);
+        let slept = self.reactor.turn(deadline);
         self.core.inbox.end_sleep();
         slept
     }

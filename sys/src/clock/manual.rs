@@ -21,6 +21,7 @@ struct Clocks {
     /// What the wall clock shows at the origin of the monotonic one.
     wall_at_origin: Cell<WallTime>,
     suspended: Cell<Duration>,
+    patience: Cell<Duration>,
     /// Who is told when a clock jumps.
     listeners: RefCell<Vec<Weak<dyn Fn()>>>,
 }
@@ -33,8 +34,25 @@ impl ManualClock {
             now_ns: Cell::new(start.as_ns()),
             wall_at_origin: Cell::new(WALL_AT_ORIGIN),
             suspended: Cell::new(Duration::ZERO),
+            patience: Cell::new(Duration::ZERO),
             listeners: RefCell::default(),
         }))
+    }
+
+    /// How long, in real time, a loop waits for the descriptors that its tasks wait for before it moves this clock to
+    /// the next deadline; nothing at first.
+    ///
+    /// What was written to a socket may reach its other end later: the kernel does that work on a thread of its own
+    /// when the machine is busy. A test whose two ends talk over the loopback, with a limit of time in virtual time,
+    /// needs patience, or the limit passes while the bytes are on their way.
+    pub fn set_patience(&self, patience: Duration) {
+        self.0.patience.set(patience);
+    }
+
+    /// See [`ManualClock::set_patience`].
+    #[must_use]
+    pub fn patience(&self) -> Duration {
+        self.0.patience.get()
     }
 
     /// What it shows.
@@ -104,6 +122,7 @@ impl std::fmt::Debug for Clocks {
             .field("now_ns", &self.now_ns.get())
             .field("wall_at_origin", &self.wall_at_origin.get())
             .field("suspended", &duration_ns(self.suspended.get()))
+            .field("patience", &self.patience)
             .finish_non_exhaustive()
     }
 }
