@@ -348,7 +348,7 @@ fn a_list_without_addresses_is_an_error(on: On) {
 fn hz_d04_ten_thousand_dropped_races_leave_no_descriptor_and_no_source(on: On) {
     on.alone(|| {
         let hole = Hole::new();
-        let runtime = on.sim_runtime();
+        let runtime = on.sim_runtime_of(Duration::ZERO);
         let before = open_fds();
         let races = crate::rig::soak(10_000, 100_000);
         runtime

@@ -77,11 +77,16 @@ impl On {
         self.check(self.builder().build().unwrap())
     }
 
-    /// A loop on this backend whose clock jumps when nothing is ready.
+    /// A loop on this backend whose clock jumps when nothing is ready, nor comes for a while: on a busy machine the
+    /// kernel's own threads carry what goes over the loopback.
     pub(crate) fn sim_runtime(self) -> Runtime {
+        self.sim_runtime_of(Duration::from_millis(20))
+    }
+
+    /// The same, and its clock is as patient as it is told to be: where it jumps a thousand times.
+    pub(crate) fn sim_runtime_of(self, patience: Duration) -> Runtime {
         let clock = ManualClock::starting_at(Instant::from_ns(1_000_000_000));
-        // On a busy machine the kernel's own threads carry what goes over the loopback.
-        clock.set_patience(Duration::from_millis(50));
+        clock.set_patience(patience);
         self.check(self.builder().clock(Clock::Manual(clock)).build().unwrap())
     }
 

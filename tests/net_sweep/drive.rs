@@ -123,7 +123,7 @@ impl<S: AsyncFn(&Ledger) -> io::Result<()>> Scenario<S> {
             let runtime = if self.has_threads {
                 on.runtime()
             } else {
-                on.sim_runtime()
+                on.sim_runtime_of(Duration::from_millis(1))
             };
             (self.warm_up)(&runtime);
             let mut sweep = Sweep {
