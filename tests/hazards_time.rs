@@ -801,7 +801,7 @@ fn hz_b17_a_patient_clock_stands_while_bytes_are_on_their_way() {
             let near = AsyncFd::new(near).unwrap();
             // Stands for the kernel's thread. Its pause decides nothing; without patience the limit would pass in it.
             let carrier = std::thread::spawn(move || {
-                std::thread::sleep(20 * MS);
+                std::thread::park_timeout(20 * MS);
                 io::Write::write_all(&mut &far, b"!").unwrap();
                 far
             });
