@@ -16,7 +16,7 @@
 //! are flushed. `std::io::stdin()` has a buffer too, and what is in it does not come here.
 //!
 //! *Cost.* On the selector's ways a system call for each transfer, and one more before each wait. On the pool's way a trip to a
-//! thread and back, some 20 microseconds.
+//! thread and back.
 
 mod pool;
 

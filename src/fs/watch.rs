@@ -19,7 +19,7 @@
 //! *Files*, by idea: `event` is what users are told; `table` knows which mark is which path; `state` what a record
 //! means; `scan` looks into folders, by jobs that `land`; `work` polls them; `wait` has the futures.
 //!
-//! *Cost.* A read of the kernel brings some hundred events. A watched folder takes about 1 KiB of the kernel and two copies of its path
+//! *Cost.* A read of the kernel brings some hundred events. A watched folder takes an inode and a mark of the kernel, and two copies of its path
 //! here. What was not read yet is bounded: beyond that the kernel's queue overflows, which is told.
 
 mod event;
@@ -143,7 +143,7 @@ impl Watcher {
 
     /// Watches it no more. What the kernel told before may still come.
     ///
-    /// Takes half a microsecond for each folder that was watched for its sake.
+    /// Takes a system call for each folder that was watched for its sake.
     ///
     /// # Errors
     /// `NotFound` if nothing was added by this path.

@@ -13,7 +13,7 @@
 //! buffer, and an error of it comes out of the next call. What an error kept from being written stays, and
 //! goes before all that comes later (hz_g09).
 //!
-//! *Cost.* A trip to another thread and back per buffer, some 20 microseconds.
+//! *Cost.* A trip to another thread and back per buffer.
 
 use std::fmt;
 use std::future::Future;
