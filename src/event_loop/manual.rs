@@ -18,15 +18,20 @@ impl EventLoop {
             return Ok(None);
         };
         if self.pool.is_awaited() {
-            return self.sleep_until_rung(Deadline::Never).map(Some);
+            let events = self.sleep_until_rung(Deadline::Never)?;
+            add(&self.meter.events_waiting, events as u64);
+            return Ok(Some(events));
         }
-        let mut events = self.reactor.turn(Deadline::Now)?;
-        let patience = clock.patience();
-        if events == 0 && patience > Duration::ZERO && self.reactor.has_waiters() {
+        let (mut events, patience) = (0, clock.patience());
+        if patience > Duration::ZERO && self.reactor.has_waiters() {
             events = self.sleep_until_rung(Deadline::At {
                 at: Instant::ORIGIN + patience,
                 now: Instant::ORIGIN,
             })?;
+        }
+        // A signal ends the wait before it is told what its handler did.
+        if events == 0 {
+            events = self.reactor.turn(Deadline::Now)?;
         }
         add(&self.meter.events_waiting, events as u64);
         if events == 0 && self.core.inbox.is_empty() && self.core.ready.is_empty() {
@@ -39,7 +44,7 @@ impl EventLoop {
     /// A job of the pool ends in its own time, and the kernel delivers in its own, while a manual clock stands still.
     fn sleep_until_rung(&self, deadline: Deadline) -> io::Result<usize> {
         if !self.prepare_sleep()? {
-            return self.ask();
+            return self.reactor.turn(Deadline::Now);
         }
         let slept = self.reactor.turn(deadline);
         self.core.inbox.end_sleep();

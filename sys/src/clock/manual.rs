@@ -40,7 +40,7 @@ impl ManualClock {
     }
 
     /// How long, in real time, a loop waits for the descriptors that its tasks wait for before it moves this clock to
-    /// the next deadline; nothing at first.
+    /// the next deadline; nothing at first. A signal to the loop's thread ends it early.
     ///
     /// What was written to a socket may reach its other end later: the kernel does that work on a thread of its own
     /// when the machine is busy. A test whose two ends talk over the loopback, with a limit of time in virtual time,
