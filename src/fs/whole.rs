@@ -168,7 +168,7 @@ pub fn append(path: impl AsRef<Path>, contents: impl Into<Vec<u8>>) -> Op<()> {
 
 /// Writes a file that holds just these bytes, in one step for everybody else, also across a crash: whoever opens `path` finds the old
 /// file or the new one, whole. The bytes go to a new file beside it, then to the disk, then the file gets its name. It has the
-/// permissions of the file that it replaces, but not its owner, links and locks.
+/// permissions of the file that it replaces, but not its owner, links and locks; where they cannot be asked for, nothing is written.
 ///
 /// # Cancel safety
 /// Safe: the call can be made again; the file is the old one or the new one.
@@ -193,13 +193,21 @@ pub fn write_atomic(path: impl AsRef<Path>, contents: impl Into<Vec<u8>>) -> Op<
         // Of a link, what it leads to is replaced.
         let path = match sys::read_link(&path) {
             Ok(_) => sys::canonicalize(&path)?,
-            Err(_) => path,
+            // It is something else, or nothing.
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => path,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => path,
+            Err(error) => return Err(error),
         };
         let folder = match path.parent() {
             Some(folder) if folder != Path::new("") => folder.to_path_buf(),
             _ => PathBuf::from("."),
         };
-        let old = sys::metadata(&path).ok();
+        let old = match sys::metadata(&path) {
+            Ok(old) => Some(old),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            // The new file would not have its permissions: others might read it.
+            Err(error) => return Err(error),
+        };
         let mode = old.as_ref().map(|old| old.permissions().mode() & 0o777);
         let (file, temp) = sys::temp_file(&folder, ".", ".tmp", mode.unwrap_or(0o666))?;
         let result = (|| {

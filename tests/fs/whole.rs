@@ -5,7 +5,9 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::time::{Duration, UNIX_EPOCH};
 
 use mainspring::fs;
+use mainspring::sim::fault::{Call, Fault, Plan};
 
+use crate::order::one_thread;
 use crate::rig::{On, pattern};
 use crate::{Folder, both_ways, jobs, runtime};
 
@@ -14,6 +16,7 @@ on_both! {
     a_whole_file_costs_one_trip,
     files_without_a_length_are_read_to_their_end,
     an_atomic_write_leaves_the_old_file_or_the_new_one,
+    an_atomic_write_that_cannot_see_the_old_file_is_an_error,
     a_copy_has_content_and_permissions,
     names_agree_with_std,
     renames_that_must_not_replace_do_not,
@@ -91,6 +94,25 @@ fn an_atomic_write_leaves_the_old_file_or_the_new_one(on: On) {
         assert_eq!(std::fs::read_dir(folder.root()).unwrap().count(), 2);
         std::fs::remove_file(&link).unwrap();
     });
+}
+
+fn an_atomic_write_that_cannot_see_the_old_file_is_an_error(on: On) {
+    // Is it a link? Where does it lead? Who may read it?
+    for nth in 1..=3 {
+        let folder = Folder::new();
+        let path = folder.file("secret", b"old");
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();
+        let link = folder.path("link");
+        std::os::unix::fs::symlink("secret", &link).unwrap();
+        let plan = move || Plan::new().at(Call::FileStat, nth, Fault::Errno(libc::EIO));
+        let written = one_thread(on, plan).block_on(fs::write_atomic(&link, "new"));
+        let error = written.unwrap().unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(libc::EIO), "{nth}");
+        assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(std::fs::read(&path).unwrap(), b"old", "{nth}");
+        assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+        assert_eq!(std::fs::read_dir(folder.root()).unwrap().count(), 2);
+    }
 }
 
 fn a_copy_has_content_and_permissions(on: On) {
