@@ -20,6 +20,7 @@ on_both! {
     a_copy_has_content_and_permissions,
     names_agree_with_std,
     renames_that_must_not_replace_do_not,
+    a_rename_by_a_link_leaves_one_name,
     links_lead_where_they_should,
     permissions_and_times_are_set,
     errors_are_those_of_the_system,
@@ -188,6 +189,30 @@ fn renames_that_must_not_replace_do_not(on: On) {
         assert!(!one.exists() && other.exists());
         std::fs::remove_file(&other).unwrap();
     });
+}
+
+fn a_rename_by_a_link_leaves_one_name(on: On) {
+    // The rename is refused, the link is made, and the old name does not go, or went by itself.
+    for (errno, is_done) in [
+        (libc::EACCES, false),
+        (libc::EBUSY, false),
+        (libc::ENOENT, true),
+    ] {
+        let folder = Folder::new();
+        let (old, new) = (folder.file("old", b"tick"), folder.path("new"));
+        let plan = move || {
+            let plan = Plan::new().at(Call::FileName, 1, Fault::Errno(libc::EINVAL));
+            plan.at(Call::FileName, 3, Fault::Errno(errno))
+        };
+        let renamed = one_thread(on, plan).block_on(fs::rename_new(&old, &new));
+        match renamed.unwrap() {
+            Ok(()) => assert!(is_done, "{errno}"),
+            Err(error) => assert_eq!(error.raw_os_error(), Some(errno)),
+        }
+        assert_eq!(new.exists(), is_done, "{errno}");
+        // In truth it is there: the plan's calls do not happen.
+        assert_eq!(std::fs::read(&old).unwrap(), b"tick");
+    }
 }
 
 fn links_lead_where_they_should(on: On) {

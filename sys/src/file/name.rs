@@ -121,7 +121,16 @@ pub fn rename_new(source: &Path, target: &Path) -> io::Result<()> {
     match renamed {
         Err(error) if is_unknown(&error) => {
             retry_as(Call::FileName, 0, |_| fs::hard_link(source, target))?;
-            retry_as(Call::FileName, 0, |_| fs::remove_file(source))
+            match retry_as(Call::FileName, 0, |_| fs::remove_file(source)) {
+                // Somebody else has removed it: the new name is the only one.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+                Err(error) => {
+                    // One that failed leaves nothing; of this error nobody could make anything.
+                    let _ = fs::remove_file(target);
+                    Err(error)
+                }
+                removed => removed,
+            }
         }
         renamed => renamed,
     }
