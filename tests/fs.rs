@@ -5,6 +5,8 @@
 #[macro_use]
 mod rig;
 
+#[path = "fs/errnos.rs"]
+mod errnos;
 #[path = "fs/faults.rs"]
 mod faults;
 #[path = "fs/folders.rs"]

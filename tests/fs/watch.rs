@@ -11,15 +11,17 @@ use std::fs as std_fs;
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use mainspring::fs::Watcher;
 use mainspring::fs::watch::Event::{self, *};
-use mainspring::sim::fault::{Call, Fault, Plan};
+use mainspring::sim::fault::{Call, Fault, Plan, count_of};
 use mainspring::stream::StreamExt;
 
-use crate::Folder;
 use crate::order::one_thread;
 use crate::rig::{On, open_fds};
+use crate::{Folder, builder};
 
 /// What is exact because the kernel has names.
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -764,6 +766,31 @@ async fn everything() -> std::io::Result<Vec<Event>> {
     Ok(told)
 }
 
+/// [`everything`], with the plan for the pool's thread and perhaps for this one; and how many such calls the one or the other
+/// made.
+fn everything_with(
+    on: On,
+    call: Call,
+    plan: impl Fn() -> Plan + Copy + Send + Sync + 'static,
+    is_here: bool,
+) -> (std::io::Result<Vec<Event>>, u64) {
+    let before = open_fds();
+    let far = Arc::new(AtomicU64::new(0));
+    let counted = Arc::clone(&far);
+    let runtime = builder(on, false)
+        .blocking_threads_max(1)
+        .on_thread_start(move || std::mem::forget(plan().install()))
+        .on_thread_stop(move || counted.store(count_of(call), Ordering::SeqCst))
+        .build()
+        .unwrap();
+    let here = is_here.then(|| plan().install());
+    let result = runtime.block_on(everything()).unwrap();
+    let near = here.map_or(0, |_plan| count_of(call));
+    drop(runtime);
+    assert_eq!(open_fds(), before, "{:?}", plan());
+    (result, near.max(far.load(Ordering::SeqCst)))
+}
+
 fn faults_at_every_call_lose_nothing_and_leak_nothing(on: On) {
     on.alone(|| {
         let whole = ["a", "a/b", "a/b/file"].map(|path| Created(PathBuf::from(path)));
@@ -790,29 +817,32 @@ fn faults_at_every_call_lose_nothing_and_leak_nothing(on: On) {
         ];
         for (call, errnos, is_here) in calls {
             for &errno in errnos.iter().chain(&[libc::EINTR]) {
-                for (nth, times) in [(1, 1), (2, 1), (3, 1), (4, 1), (1, u64::MAX)] {
+                // Every time; then the first time, the second, and so on until a run makes no such call.
+                for first in 0.. {
+                    let (nth, times) = if first == 0 {
+                        (1, u64::MAX)
+                    } else {
+                        (first, 1)
+                    };
                     if errno == libc::EINTR && times > 1 {
                         continue;
                     }
-                    let before = open_fds();
+                    let what = format!("{call:?} {errno} {nth} {times}");
                     let plan = move || Plan::new().from(call, nth, times, Fault::Errno(errno));
-                    let runtime = one_thread(on, plan);
-                    let here = is_here.then(|| plan().install());
-                    let result = runtime.block_on(everything()).unwrap();
-                    drop(here);
-                    drop(runtime);
+                    let (result, count) = everything_with(on, call, plan, is_here);
                     match result {
-                        Ok(told) => assert_eq!(told, whole, "{call:?} {errno} {nth}"),
+                        Ok(told) => assert_eq!(told, whole, "{what}"),
                         Err(error) => {
-                            assert_ne!(errno, libc::EINTR, "{call:?} {nth}: {error}");
+                            assert!(count >= nth && errno != libc::EINTR, "{what}: {error}");
                             let is_limit = error.kind() == ErrorKind::QuotaExceeded;
-                            assert!(
-                                is_limit || error.raw_os_error() == Some(errno),
-                                "{call:?} {errno} {nth}: {error}"
-                            );
+                            let is_it = is_limit || error.raw_os_error() == Some(errno);
+                            assert!(is_it, "{what}: {error}");
                         }
                     }
-                    assert_eq!(open_fds(), before, "{call:?} {errno} {nth} {times}");
+                    if count < nth {
+                        assert!(first > 1, "{call:?} is never made");
+                        break;
+                    }
                 }
             }
         }

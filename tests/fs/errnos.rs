@@ -1,0 +1,155 @@
+//! What each call of files and folders may say, as its manual pages have it (Linux and POSIX), and which of that is no failure.
+
+use mainspring::sim::fault::Call;
+
+/// How many kinds of call are swept.
+pub(crate) const CALLS: usize = 10;
+
+/// Each kind of call, with the errnos that its calls are documented to have.
+pub(crate) const ERRNOS: [(Call, &[i32]); CALLS] = [
+    (
+        Call::OpenFile,
+        &[
+            libc::EACCES,
+            libc::EBUSY,
+            libc::EDQUOT,
+            libc::EEXIST,
+            libc::EINVAL,
+            libc::EIO,
+            libc::EISDIR,
+            libc::ELOOP,
+            libc::EMFILE,
+            libc::ENAMETOOLONG,
+            libc::ENFILE,
+            libc::ENODEV,
+            libc::ENOENT,
+            libc::ENOMEM,
+            libc::ENOSPC,
+            libc::ENOTDIR,
+            libc::ENXIO,
+            libc::EOPNOTSUPP,
+            libc::EOVERFLOW,
+            libc::EPERM,
+            libc::EROFS,
+            libc::ETXTBSY,
+        ],
+    ),
+    (
+        Call::Read,
+        &[
+            libc::EINVAL,
+            libc::EIO,
+            libc::EISDIR,
+            libc::ENOMEM,
+            libc::ENXIO,
+            libc::EOVERFLOW,
+            libc::ESTALE,
+        ],
+    ),
+    (
+        Call::Write,
+        &[
+            libc::EDQUOT,
+            libc::EFBIG,
+            libc::EINVAL,
+            libc::EIO,
+            libc::ENOMEM,
+            libc::ENOSPC,
+            libc::EPERM,
+            libc::EPIPE,
+        ],
+    ),
+    (Call::Seek, &[libc::EINVAL, libc::EOVERFLOW, libc::ESPIPE]),
+    (
+        Call::FileSync,
+        &[
+            libc::EDQUOT,
+            libc::EINVAL,
+            libc::EIO,
+            libc::ENOSPC,
+            libc::EROFS,
+        ],
+    ),
+    (
+        Call::FileStat,
+        &[
+            libc::EACCES,
+            libc::EINVAL,
+            libc::EIO,
+            libc::ELOOP,
+            libc::ENAMETOOLONG,
+            libc::ENOENT,
+            libc::ENOMEM,
+            libc::ENOTDIR,
+            libc::EOVERFLOW,
+        ],
+    ),
+    (
+        Call::FileChange,
+        &[
+            libc::EACCES,
+            libc::EAGAIN,
+            libc::EFBIG,
+            libc::EINVAL,
+            libc::EIO,
+            libc::ENOENT,
+            libc::ENOLCK,
+            libc::ENOSPC,
+            libc::ENOTDIR,
+            libc::EOPNOTSUPP,
+            libc::EPERM,
+            libc::EROFS,
+            libc::ETXTBSY,
+        ],
+    ),
+    (
+        Call::FileName,
+        &[
+            libc::EACCES,
+            libc::EBUSY,
+            libc::EDQUOT,
+            libc::EEXIST,
+            libc::EINVAL,
+            libc::EIO,
+            libc::EISDIR,
+            libc::ELOOP,
+            libc::EMLINK,
+            libc::ENAMETOOLONG,
+            libc::ENOENT,
+            libc::ENOMEM,
+            libc::ENOSPC,
+            libc::ENOTDIR,
+            libc::ENOTEMPTY,
+            libc::EOPNOTSUPP,
+            libc::EPERM,
+            libc::EROFS,
+            libc::EXDEV,
+        ],
+    ),
+    (
+        Call::FileCopy,
+        &[
+            libc::EDQUOT,
+            libc::EFBIG,
+            libc::EIO,
+            libc::EISDIR,
+            libc::ENOMEM,
+            libc::ENOSPC,
+            libc::EOVERFLOW,
+        ],
+    ),
+    (
+        Call::ReadFolder,
+        &[libc::EINVAL, libc::EIO, libc::ENOENT, libc::ENOTDIR],
+    ),
+];
+
+/// With which a copy goes another way.
+pub(crate) const REFUSALS: [i32; 6] = [
+    libc::EINVAL,
+    libc::ENOSYS,
+    libc::EOPNOTSUPP,
+    libc::EPERM,
+    libc::ETXTBSY,
+    libc::EXDEV,
+];
