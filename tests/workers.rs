@@ -18,7 +18,7 @@ use mainspring::time::{sleep, timeout};
 use mainspring::workers::{Worker, WorkerFailure, Workers};
 use mainspring::{BackendKind, JoinHandle, spawn, spawn_blocking, workers};
 use mainspring_sys::affinity;
-use mainspring_sys::fault::{Call, Fault, Plan};
+use mainspring_sys::fault::{Call, Fault, Plan, count_of};
 
 /// Real time: threads take a moment.
 const LONG: Duration = Duration::from_secs(10);
@@ -203,26 +203,49 @@ fn hz_g03_without_a_thread_no_worker_runs_and_those_there_are_end() {
 
 #[test]
 fn p64_without_a_selector_no_worker_runs() {
-    let ran = AtomicUsize::new(0);
-    let error = Workers::new(3)
-        .builder(|index, builder| {
-            if index == 1 {
-                // For as long as the thread lives.
-                let plan = Plan::new().from(Call::Open, 1, 99, Fault::Errno(EMFILE));
-                std::mem::forget(plan.install());
+    use rustix::io::Errno;
+    for errno in [Errno::MFILE, Errno::NFILE, Errno::NOMEM] {
+        let errno = errno.raw_os_error();
+        for failing in 0..3 {
+            // Each of the calls that open something, in turn.
+            for nth in 1.. {
+                let ran = AtomicUsize::new(0);
+                let outputs = Workers::new(3)
+                    .builder(move |index, builder| {
+                        if index == failing {
+                            // For as long as the thread lives.
+                            let plan = Plan::new().at(Call::Open, nth, Fault::Errno(errno));
+                            std::mem::forget(plan.install());
+                        }
+                        builder
+                    })
+                    .run(|worker| {
+                        ran.fetch_add(1, Ordering::SeqCst);
+                        let is_met = worker.index() == failing && count_of(Call::Open) >= nth;
+                        async move { io::Result::Ok(is_met) }
+                    });
+                let error = match outputs {
+                    Ok(are_met) => {
+                        assert_eq!(ran.into_inner(), 3);
+                        if are_met.contains(&true) {
+                            // There was another way.
+                            continue;
+                        }
+                        assert!(nth > 1, "nothing was opened");
+                        break;
+                    }
+                    Err(error) => error,
+                };
+                match &error.failures[..] {
+                    [(index, WorkerFailure::Start(error))] if *index == failing => {
+                        assert_eq!(error.raw_os_error(), Some(errno));
+                    }
+                    other => panic!("{other:?}"),
+                }
+                assert_eq!(ran.into_inner(), 0);
             }
-            builder
-        })
-        .run(|_| {
-            ran.fetch_add(1, Ordering::SeqCst);
-            async { io::Result::Ok(()) }
-        })
-        .unwrap_err();
-    match &error.failures[..] {
-        [(1, WorkerFailure::Start(error))] => assert_eq!(error.raw_os_error(), Some(EMFILE)),
-        other => panic!("{other:?}"),
+        }
     }
-    assert_eq!(ran.load(Ordering::SeqCst), 0);
 }
 
 #[test]
@@ -312,11 +335,75 @@ fn p64_threads_are_held_on_processors_and_their_pools_are_not() {
         .run(|worker| async move { io::Result::Ok((worker.processor(), affinity::allowed()?)) });
     assert_eq!(free.unwrap(), [(None, all.clone())]);
     assert_eq!(affinity::allowed().unwrap(), all, "the caller's own");
-    // Where it is forbidden, a worker runs all the same.
-    let refused = Workers::new(1)
+    // A hook of the pool's threads does not take the place of that.
+    let hooked = Workers::new(1)
+        .builder(|_, builder| builder.on_thread_start(|| {}))
+        .run(|_| async {
+            let job = spawn_blocking(|| affinity::allowed().unwrap());
+            io::Result::Ok(job.await.unwrap())
+        });
+    assert_eq!(hooked.unwrap()[0], all);
+    // On another backend, too.
+    let other = Workers::new(1)
         .builder(|_, builder| builder.backend(BackendKind::Poll))
         .run(|worker| async move { io::Result::Ok(worker.processor().is_some()) });
-    assert_eq!(refused.unwrap(), [true]);
+    assert_eq!(other.unwrap(), [true]);
+}
+
+/// What each of these calls may say, at each place until there is no such call any more: nobody runs, or all do.
+#[test]
+fn p64_whatever_fails_on_the_way_no_worker_runs_or_all_do() {
+    use rustix::io::Errno;
+    let sweeps: [(Call, &[Errno], bool); 2] = [
+        (
+            Call::ThreadStart,
+            &[Errno::AGAIN, Errno::NOMEM, Errno::PERM],
+            true,
+        ),
+        // It runs where the system likes.
+        (
+            Call::Affinity,
+            &[Errno::FAULT, Errno::INVAL, Errno::PERM, Errno::SRCH],
+            false,
+        ),
+    ];
+    for (call, errnos, is_fatal) in sweeps {
+        for errno in errnos {
+            let errno = errno.raw_os_error();
+            for nth in 1.. {
+                let ran = AtomicUsize::new(0);
+                let plan = Plan::new().at(call, nth, Fault::Errno(errno)).install();
+                let outputs = workers(3, |worker| {
+                    ran.fetch_add(1, Ordering::SeqCst);
+                    async move { io::Result::Ok(worker.processor()) }
+                });
+                let is_met = count_of(call) >= nth;
+                drop(plan);
+                let ran = ran.into_inner();
+                match outputs {
+                    Ok(processors) => {
+                        assert!(
+                            !(is_met && is_fatal),
+                            "{call:?} {errno} {nth}: nobody was told"
+                        );
+                        let are_held = processors.iter().all(Option::is_some);
+                        assert!(!(is_met && are_held), "{call:?} {errno} {nth}");
+                        assert_eq!(ran, 3);
+                    }
+                    Err(error) => {
+                        assert!(is_met && is_fatal, "{call:?} {errno} {nth}: {error}");
+                        let WorkerFailure::Start(told) = &error.failures[0].1 else {
+                            panic!("{error:?}");
+                        };
+                        assert_eq!((told.raw_os_error(), ran), (Some(errno), 0));
+                    }
+                }
+                if !is_met {
+                    break;
+                }
+            }
+        }
+    }
 }
 
 async fn echo(stream: TcpStream) -> io::Result<()> {

@@ -32,6 +32,8 @@ pub(crate) struct Options {
     pub(crate) stack_size: Option<usize>,
     /// Blocked on each thread.
     pub(crate) mask: SignalSet,
+    /// On which each thread may run; none: where the one that starts it may.
+    pub(crate) processors: Vec<usize>,
     /// What is known of a file without a wait need not come to the pool.
     pub(crate) allows_inline_files: bool,
     pub(crate) on_thread_start: Option<Hook>,
@@ -56,6 +58,7 @@ impl Default for Options {
             thread_name: String::from("mainspring"),
             stack_size: None,
             mask: SignalSet::new(),
+            processors: Vec::new(),
             allows_inline_files: true,
             on_thread_start: None,
             on_thread_stop: None,

@@ -43,7 +43,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::task::Waker;
 use std::time::Duration;
 
-use mainspring_sys::fork;
+use mainspring_sys::{affinity, fork};
 
 use super::class::Class;
 use super::current::{self, Member};
@@ -192,6 +192,10 @@ impl Workers {
         let member = Member::of(&self);
         if !self.options.mask.is_empty() {
             self.options.mask.block_for_good();
+        }
+        if !self.options.processors.is_empty() {
+            // Where it is refused, it runs where it runs.
+            let _ = affinity::allow(&self.options.processors);
         }
         self.call_hook(self.options.on_thread_start.as_ref());
         let mut state = lock(&self.state);

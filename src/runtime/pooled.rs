@@ -80,6 +80,12 @@ impl Builder {
         self
     }
 
+    /// Lets each thread of the pool run on these processors, though the loop's own may not.
+    pub(crate) fn blocking_processors(mut self, processors: Vec<usize>) -> Builder {
+        self.pool.processors = processors;
+        self
+    }
+
     /// Whether the loop's own thread may ask the kernel for what it has of a file in memory, before it asks a thread of the pool:
     /// a read of what is in the page cache, an open or a `metadata` of a path that is in the directory cache. On, unless told
     /// otherwise; it costs some microseconds, and never waits for a disk, a server or another process. Linux only:

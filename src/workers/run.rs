@@ -210,7 +210,7 @@ impl<E> One<'_, E> {
         R: Future<Output = Result<T, E>>,
     {
         let processor = self.pin();
-        let runtime = match self.build() {
+        let runtime = match self.build(processor.is_some()) {
             Ok(runtime) => runtime,
             Err(error) => {
                 note(self.failures, self.index, WorkerFailure::Start(error));
@@ -272,12 +272,11 @@ impl<E> One<'_, E> {
         affinity::allow(&[processor]).ok().map(|()| processor)
     }
 
-    fn build(&self) -> io::Result<Runtime> {
+    fn build(&self, is_pinned: bool) -> io::Result<Runtime> {
         let mut builder = Builder::new();
-        if !self.plan.processors.is_empty() {
+        if is_pinned {
             // A thread of the pool would inherit the one processor, on which the loop is busy.
-            let all = self.plan.processors.clone();
-            builder = builder.on_thread_start(move || drop(affinity::allow(&all)));
+            builder = builder.blocking_processors(self.plan.processors.clone());
         }
         if let Some(hook) = &self.plan.builder {
             builder = hook(self.index, builder);
@@ -313,3 +312,6 @@ async fn until_cut<R: Future>(
     })
     .await
 }
+
+#[cfg(test)]
+mod tests;
