@@ -25,7 +25,7 @@ use mainspring::sim::{Clock, ManualClock};
 use mainspring::stdio;
 use mainspring::time::{Instant, sleep, sleep_until_wall, timeout};
 use mainspring::{BackendKind, Builder, JoinHandle, Runtime, spawn_blocking};
-use mainspring_sys::fault::{Call, Fault, Plan};
+use mainspring_sys::fault::{Call, Fault, Plan, count_of};
 use mainspring_sys::signal::{self, Bell, Signal};
 
 /// Names the case that a process is there for.
@@ -60,6 +60,7 @@ suite! {
     p63_after_fork_waits_are_registered_anew_and_the_parent_hears_nothing,
     p63_after_fork_works_for_a_child_of_the_child,
     p63_after_fork_can_be_tried_again,
+    p63_after_fork_outlasts_every_fault,
     p63_after_fork_does_nothing_in_the_same_process,
     p63_jobs_of_the_parents_threads_are_aborted_in_the_child,
     p63_hz_f04_a_bell_of_signals_is_the_childs_own_after_fork,
@@ -480,6 +481,116 @@ fn p63_after_fork_can_be_tried_again(kind: BackendKind) {
         );
     })
     .join();
+}
+
+/// What a runtime waits for in the test of faults.
+struct Everything {
+    runtime: Runtime,
+    reader: JoinHandle<std::io::Result<u8>>,
+    far: std::os::unix::net::UnixStream,
+    sleeper: JoinHandle<()>,
+    clock: ManualClock,
+    bell: Bell,
+}
+
+fn everything(kind: BackendKind) -> Everything {
+    let clock = ManualClock::starting_at(Instant::from_ns(1_000_000_000));
+    let builder = Builder::new().backend(kind);
+    let runtime = builder.clock(Clock::Manual(clock.clone())).build().unwrap();
+    let (near, far) = pair_in(&runtime);
+    let reader = runtime.spawn(async move {
+        let mut byte = [0];
+        near.read_with(|mut near| near.read(&mut byte)).await?;
+        Ok(byte[0])
+    });
+    let sleeper = runtime.spawn(sleep_until_wall(clock.wall_now() + LONG));
+    for _ in 0..3 {
+        runtime.tick().unwrap();
+    }
+    let mut bell = Bell::new().unwrap();
+    bell.listen(Signal::USR1).unwrap();
+    Everything {
+        runtime,
+        reader,
+        far,
+        sleeper,
+        clock,
+        bell,
+    }
+}
+
+/// In the child, with one call that fails: the error is told and it can be tried again, or whoever waits is told, or nothing
+/// is lost. Whether there was such a call.
+fn outlasts(all: &mut Everything, call: Call, nth: u64, errno: i32) -> bool {
+    let plan = Plan::new().at(call, nth, Fault::Errno(errno)).install();
+    let mended = all.runtime.after_fork();
+    for _ in 0..3 {
+        match all.runtime.tick() {
+            Ok(_) => assert!(mended.is_ok()),
+            Err(error) => assert!(mended.is_err(), "{call:?} {errno} {nth}: {error}"),
+        }
+    }
+    let is_met = count_of(call) >= nth;
+    drop(plan);
+    if let Err(error) = mended {
+        assert!(is_met, "{call:?} {errno} {nth}: {error}");
+        assert_eq!(error.raw_os_error(), Some(errno), "{call:?} {nth}");
+        assert!(all.runtime.is_inherited());
+        all.runtime.after_fork().unwrap();
+    }
+    signal::raise_here(Signal::USR1).unwrap();
+    assert!(rings(&all.bell, 10), "{call:?} {errno} {nth}: the bell");
+    all.far.write_all(b"w").unwrap();
+    let (reader, sleeper) = (&mut all.reader, &mut all.sleeper);
+    all.clock.set_patience(LONG);
+    match all.runtime.block_on(reader).unwrap().unwrap() {
+        Ok(byte) => assert_eq!(byte, b'w'),
+        Err(error) => {
+            assert!(is_met, "{call:?} {errno} {nth}: {error}");
+            assert_eq!(error.raw_os_error(), Some(errno), "{call:?} {nth}");
+        }
+    }
+    all.clock.set_patience(Duration::ZERO);
+    all.clock.set_wall(all.clock.wall_now() + LONG);
+    all.runtime.block_on(sleeper).unwrap().unwrap();
+    is_met
+}
+
+fn p63_after_fork_outlasts_every_fault(kind: BackendKind) {
+    use rustix::io::Errno;
+    let calls: [(Call, &[Errno]); 3] = [
+        (
+            Call::Open,
+            &[Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::NODEV],
+        ),
+        (Call::Control, &[Errno::NOMEM, Errno::NOSPC, Errno::PERM]),
+        (
+            Call::ClockWatch,
+            &[Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::CANCELED],
+        ),
+    ];
+    let mut runs = 0;
+    for (call, errnos) in calls {
+        for errno in errnos {
+            // The first call, the second, and so on until a child makes no such call.
+            for nth in 1.. {
+                let mut all = everything(kind);
+                let (mut said, mut heard) = std::os::unix::net::UnixStream::pair().unwrap();
+                fork(|| {
+                    let is_met = outlasts(&mut all, call, nth, errno.raw_os_error());
+                    said.write_all(&[u8::from(is_met)]).unwrap();
+                })
+                .join();
+                let mut is_met = [0];
+                heard.read_exact(&mut is_met).unwrap();
+                runs += 1;
+                if is_met == [0] {
+                    break;
+                }
+            }
+        }
+    }
+    assert!(runs > 20, "only {runs} runs");
 }
 
 fn p63_after_fork_does_nothing_in_the_same_process(kind: BackendKind) {
