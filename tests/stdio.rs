@@ -9,14 +9,17 @@ use std::fs::File;
 use std::io::{ErrorKind, Read as _, Seek as _, Write as _};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use rustix::fs::OFlags;
+use rustix::io::Errno;
 use rustix::stdio as std_streams;
 
 use mainspring::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use mainspring::process::{Command, Stdio};
-use mainspring::sim::fault::{Call, Fault, Plan};
+use mainspring::sim::fault::{Call, Fault, Plan, count_of};
 use mainspring::stdio::{self, Stderr, Stdin, Stdout};
 use mainspring::time::timeout;
 use mainspring::{Builder, spawn, terminal, yield_now};
@@ -38,6 +41,8 @@ on_both! {
     what_cannot_be_opened_again_is_read_by_a_thread,
     a_child_shares_the_output,
     faults_lose_nothing_and_leak_nothing,
+    p59_what_threads_read_outlasts_every_fault,
+    p59_what_threads_write_outlasts_every_fault,
 }
 
 /// What a stream is made of.
@@ -574,6 +579,171 @@ fn a_child_shares_the_output(on: On) {
         file.rewind().unwrap();
         file.read_to_string(&mut got).unwrap();
         assert_eq!(got, "ours\ntheirs\nours again\n");
+    });
+}
+
+/// What the calls of a stream that a thread waits for may say. The start of the thread fails on the loop's own.
+const POOL_ERRNOS: [(Call, &[Errno]); 4] = [
+    (
+        Call::ThreadStart,
+        &[Errno::AGAIN, Errno::NOMEM, Errno::PERM],
+    ),
+    (Call::Wait, &[Errno::INTR, Errno::INVAL, Errno::NOMEM]),
+    (
+        Call::Read,
+        &[
+            Errno::INTR,
+            Errno::AGAIN,
+            Errno::IO,
+            Errno::INVAL,
+            Errno::ISDIR,
+        ],
+    ),
+    (
+        Call::Write,
+        &[
+            Errno::INTR,
+            Errno::AGAIN,
+            Errno::DQUOT,
+            Errno::FBIG,
+            Errno::IO,
+            Errno::NOSPC,
+            Errno::PIPE,
+        ],
+    ),
+];
+
+/// Runs `program` with each fault at the first call, the second, and so on until a run makes no such call; then at many in a
+/// row. It is given a stream's descriptors anew each time, and what may be told of the fault.
+fn sweep(on: On, program: impl AsyncFn(Kind, &dyn Fn(&std::io::Error))) {
+    on.alone(|| {
+        let mut runs = 0;
+        for kind in [Kind::StrangePipe, Kind::File] {
+            for (call, errnos) in POOL_ERRNOS {
+                let mut faults: Vec<Fault> = Vec::new();
+                faults.extend(errnos.iter().map(|it| Fault::Errno(it.raw_os_error())));
+                if matches!(call, Call::Read | Call::Write) {
+                    faults.push(Fault::Short(1));
+                }
+                for fault in faults {
+                    // Many in a row, and from the first on one by one.
+                    for first in 0.. {
+                        let (nth, times) = if first == 0 { (1, 20) } else { (first, 1) };
+                        let what = format!("{kind:?} {call:?} {nth} {times} {fault:?}");
+                        let count = run_with_fault(on, call, nth, times, fault, async |told| {
+                            program(kind, &|error| told(error, &what)).await;
+                        });
+                        runs += 1;
+                        if count < nth {
+                            break;
+                        }
+                    }
+                }
+            }
+        }
+        assert!(runs > 50, "only {runs} runs");
+    });
+}
+
+/// One run; how many such calls there were. The program says what it was told.
+fn run_with_fault(
+    on: On,
+    call: Call,
+    nth: u64,
+    times: u64,
+    fault: Fault,
+    program: impl AsyncFn(&dyn Fn(&std::io::Error, &str)),
+) -> u64 {
+    let before = open_fds();
+    let plan = move || Plan::new().from(call, nth, times, fault);
+    let far = Arc::new(AtomicU64::new(0));
+    let counted = Arc::clone(&far);
+    let runtime = on
+        .builder()
+        .blocking_threads_max(1)
+        .on_thread_start(move || std::mem::forget(plan().install()))
+        .on_thread_stop(move || counted.store(count_of(call), Ordering::SeqCst))
+        .build()
+        .unwrap();
+    let here = (call == Call::ThreadStart).then(|| plan().install());
+    let told = |error: &std::io::Error, what: &str| {
+        let Fault::Errno(errno) = fault else {
+            panic!("{what}: {error}");
+        };
+        let passing = [Errno::INTR, Errno::AGAIN].map(|errno| errno.raw_os_error());
+        assert!(
+            call == Call::ThreadStart || !passing.contains(&errno),
+            "{what}: {error}"
+        );
+        let text = std::io::Error::from_raw_os_error(errno).to_string();
+        let is_it = error.raw_os_error() == Some(errno) || error.to_string().contains(&text);
+        assert!(is_it, "{what}: {error}");
+    };
+    let ended = runtime.block_on(timeout(Duration::from_secs(20), program(&told)));
+    ended.unwrap().expect("it hangs");
+    let near = here.map_or(0, |_plan| count_of(call));
+    drop(runtime);
+    assert_eq!(open_fds(), before, "{call:?} {nth} {times} {fault:?}");
+    near.max(far.load(Ordering::SeqCst))
+}
+
+/// Each error is the one that was injected, and the next read goes on behind the last byte.
+fn p59_what_threads_read_outlasts_every_fault(on: On) {
+    sweep(on, async |kind, told| {
+        let (near, far) = ends(kind);
+        set_input(&near);
+        let sent = pattern(40);
+        let mut far = File::from(far);
+        far.write_all(&sent).unwrap();
+        if kind == Kind::File {
+            far.rewind().unwrap();
+        }
+        drop(far);
+        let guard = no_open(kind);
+        let mut input = stdio::stdin().unwrap();
+        drop(guard);
+        assert!(input.uses_pool());
+        let (mut got, mut buf) = (Vec::new(), [0; 7]);
+        loop {
+            match input.read(&mut buf).await {
+                Ok(0) => break,
+                Ok(count) => got.extend_from_slice(&buf[..count]),
+                Err(error) => told(&error),
+            }
+        }
+        assert_eq!(got, sent, "{kind:?}");
+    });
+}
+
+/// Each error is the one that was injected, and what was taken arrives once and in order.
+fn p59_what_threads_write_outlasts_every_fault(on: On) {
+    sweep(on, async |kind, told| {
+        let (near, far) = ends(kind);
+        let restored = set_output(&far);
+        let guard = no_open(kind);
+        let mut out = stdio::stdout().unwrap();
+        drop(guard);
+        assert!(out.uses_pool());
+        let sent = pattern(40);
+        let mut rest = &sent[..];
+        while !rest.is_empty() {
+            match out.write(&rest[..rest.len().min(7)]).await {
+                Ok(count) => rest = &rest[count..],
+                Err(error) => told(&error),
+            }
+        }
+        while let Err(error) = out.flush().await {
+            told(&error);
+        }
+        drop(out);
+        drop(restored);
+        drop(far);
+        let (mut near, mut got) = (File::from(near), Vec::new());
+        if kind == Kind::File {
+            near.rewind().unwrap();
+        }
+        near.read_to_end(&mut got).unwrap();
+        assert_eq!(got, sent, "{kind:?}");
     });
 }
 
