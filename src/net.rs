@@ -19,7 +19,6 @@ mod stream;
 mod tcp;
 #[cfg(all(test, not(mainspring_loom)))]
 mod tests;
-mod truncated;
 pub mod udp;
 mod unix;
 
@@ -31,6 +30,7 @@ pub use accept::{Accept, Incoming, Listener};
 pub use close::{CloseEnd, CloseGracefully};
 pub use connect::{Connect, ConnectError, ConnectTarget, Connector, IpPreference, Target};
 pub use mainspring_sys::resolve::{ResolveError, ResolveErrorKind};
+pub use mainspring_sys::socket::Taken;
 pub use name::{Lookup, LookupAddr, lookup, lookup_addr};
 pub use pooled::ReadPooled;
 pub use proxy::{Proxy, proxy};
@@ -40,7 +40,6 @@ pub use server::{
 };
 pub use split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, StreamSocket, WriteHalf};
 pub use tcp::{ConnectSocket, TcpListener, TcpSocket, TcpStream};
-pub use truncated::Truncated;
 pub use udp::UdpSocket;
 pub use unix::{
     ConnectSeqpacket, ConnectUnix, Credentials, RecvWithFds, SendWithFds, UnixBind, UnixDatagram,

@@ -531,7 +531,7 @@ fn warm_datagrams_and_batches_allocate_nothing() {
                 counts = Some(Counts::start());
             }
             far.send_to(b"single", to).await.unwrap();
-            assert_eq!(near.recv_from(&mut buf).await.unwrap().0, 6);
+            assert_eq!(near.recv_from(&mut buf).await.unwrap().0.len, 6);
             for _ in 0..32 {
                 outgoing.push(b"in batch", Some(to));
             }

@@ -32,11 +32,13 @@ mod watch_run;
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::time::Duration;
+
+use tool::Tool;
 
 /// The folder of the built programs, `target/[triple/]profile/examples`.
 fn folder() -> &'static Path {
@@ -575,6 +577,28 @@ fn stuck_prints_its_snapshot_and_the_way_round() {
     let verdict = "it can not go on: task 3 waits for the end of task 4; \
                    task 4 waits for an item of channel 1, last used by task 3\n";
     assert!(why.ends_with(verdict), "{why}");
+}
+
+#[test]
+fn hz_d11_dns_server_outlives_a_query_that_is_too_long() {
+    let server = Tool::start("dns_server", &["--listen", "127.0.0.1:0"]);
+    let line = server.out.until("listening on ");
+    let addr = line.trim_start_matches("listening on ");
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    socket.connect(addr).expect("a port of this machine");
+    socket.send(&[0; 2000]).expect("it is sent");
+    // A query for the addresses of `host.mainspring.test`, by its bytes: flags, counts, name, type, class.
+    let query = b"\x12\x34\x01\0\0\x01\0\0\0\0\0\0\x04host\x0amainspring\x04test\0\0\x01\0\x01";
+    socket.send(query).expect("it is sent");
+    let patience = Some(Duration::from_secs(20));
+    socket.set_read_timeout(patience).expect("it is not zero");
+    let mut reply = [0; 512];
+    let len = socket.recv(&mut reply).expect("it answers");
+    assert!(
+        reply[..len].ends_with(&[192, 0, 2, 1]),
+        "{:?}",
+        &reply[..len]
+    );
 }
 
 #[test]

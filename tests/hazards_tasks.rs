@@ -978,7 +978,7 @@ fn hz_a28_the_types_of_sockets_and_of_streams_in_memory_too() {
         net::SendWithFds<'static> => 0 0 0;
         net::RecvWithFds<'static> => 0 0 0;
         net::WithFds => 1 1 1;
-        net::Truncated => 1 1 1;
+        net::Taken => 1 1 1;
         net::Credentials => 1 1 1;
         io::SimplexReader => 0 0 1;
         io::SimplexWriter => 0 0 1;

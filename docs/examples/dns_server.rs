@@ -135,8 +135,12 @@ fn look_up(query: &Message, question: &Question) -> Message {
 async fn serve_udp(socket: UdpSocket) -> io::Result<()> {
     let mut buf = vec![0; usize::from(UDP_MAX)];
     loop {
-        let (len, from) = socket.recv_from(&mut buf).await?;
-        if let Some(reply) = answer(&buf[..len], None) {
+        let (taken, from) = socket.recv_from(&mut buf).await?;
+        // One that is longer than we say we take is nobody's question; nor does it end the server.
+        if taken.is_truncated() {
+            continue;
+        }
+        if let Some(reply) = answer(&buf[..taken.len], None) {
             // A client who is gone is no reason to stop; and one who gets nothing asks again.
             let _ = socket.send_to(&reply, from).await;
         }

@@ -5,8 +5,8 @@
 //! Every function takes `&self`: one task may receive while another sends, by a reference or an `Rc`, so a
 //! UDP socket has no halves.
 //!
-//! *Truncation.* A datagram that does not fit is never cut in silence: `recv` and `recv_from` fail with
-//! [`Truncated`](super::Truncated), `recv_msg` and `recv_many` tell of it beside the bytes.
+//! *Truncation.* A datagram that does not fit is never cut in silence: every receive tells how long it was beside
+//! how much of it is here ([`Taken`], [`Received`]).
 //!
 //! *A UDP socket has no end*: 0 is the length of an empty datagram. And one bad answer is not its end either:
 //! when a peer is not there, a connected socket says ECONNREFUSED once, and works on.
@@ -35,7 +35,7 @@ pub use future::{
     SendMsg, SendTo,
 };
 pub use mainspring_sys::socket::{
-    Ancillary, ErrorOrigin, PacketInfo, QueuedError, ReceiveBatch, Received, SendBatch,
+    Ancillary, ErrorOrigin, PacketInfo, QueuedError, ReceiveBatch, Received, SendBatch, Taken,
 };
 
 /// A UDP socket, connected to a peer or not.
@@ -48,9 +48,9 @@ pub use mainspring_sys::socket::{
 ///     client.connect(server.local_addr()?)?;
 ///     client.send(b"ping").await?;
 ///     let mut buf = [0; 16];
-///     let (len, from) = server.recv_from(&mut buf).await?;
-///     server.send_to(&buf[..len], from).await?;
-///     assert_eq!(client.recv(&mut buf).await?, 4);
+///     let (taken, from) = server.recv_from(&mut buf).await?;
+///     server.send_to(&buf[..taken.len], from).await?;
+///     assert_eq!(client.recv(&mut buf).await?.len, 4);
 ///     std::io::Result::Ok(())
 /// })
 /// .unwrap()
@@ -157,16 +157,16 @@ impl UdpSocket {
         self.socket.fd()
     }
 
-    /// Receives a datagram; the answer is its length, which may be 0. On a connected socket it comes from
-    /// the peer. Several tasks may receive: each gets some, in the order in which they asked.
+    /// Receives a datagram; the answer is its length, which may be 0, and how much of it is in `buf`: what did not
+    /// fit is gone. On a connected socket it comes from the peer. Several tasks may receive: each gets some,
+    /// in the order in which they asked.
     ///
     /// # Cancel safety
     /// Safe: a datagram is taken only in the poll that returns it.
     ///
     /// # Errors
-    /// [`Truncated`](super::Truncated), if it did not fit. What the kernel says: what became of an earlier datagram of a
-    /// connected socket, once (ECONNREFUSED, EHOSTUNREACH). The socket works on after each. `NotConnected`
-    /// if the loop is gone.
+    /// What the kernel says: what became of an earlier datagram of a connected socket, once (ECONNREFUSED,
+    /// EHOSTUNREACH). The socket works on after each. `NotConnected` if the loop is gone.
     #[track_caller]
     #[inline]
     pub fn recv<'a>(&'a self, buf: &'a mut [u8]) -> Recv<'a> {
@@ -180,19 +180,34 @@ impl UdpSocket {
     ///
     /// # Errors
     /// As [`UdpSocket::recv`].
+    ///
+    /// ```
+    /// # mainspring::run(async {
+    /// use mainspring::net::UdpSocket;
+    /// let socket = UdpSocket::bind("127.0.0.1:0".parse().unwrap())?;
+    /// socket.send_to(b"too long", socket.local_addr()?).await?;
+    /// let mut buf = [0; 3];
+    /// let (taken, from) = socket.recv_from(&mut buf).await?;
+    /// assert_eq!(from, socket.local_addr()?);
+    /// assert_eq!(&buf[..taken.len], b"too");
+    /// assert!(taken.is_truncated() && taken.whole().is_err());
+    /// # std::io::Result::Ok(())
+    /// # }).unwrap().unwrap();
+    /// ```
     #[track_caller]
     #[inline]
     pub fn recv_from<'a>(&'a self, buf: &'a mut [u8]) -> RecvFrom<'a> {
         RecvFrom::new(self.wait_to_read(Location::caller()), buf)
     }
 
-    /// Looks at the next datagram, which stays; what does not fit is left out, and nothing is lost by that.
+    /// Looks at the next datagram, which stays; what does not fit is left out, and nothing is lost by that. An
+    /// empty buffer will do to learn how long it is, on Linux.
     ///
     /// # Cancel safety
     /// Safe: nothing is taken.
     ///
     /// # Errors
-    /// As [`UdpSocket::recv`], but never `Truncated`.
+    /// As [`UdpSocket::recv`].
     #[track_caller]
     pub fn peek<'a>(&'a self, buf: &'a mut [u8]) -> Peek<'a> {
         Peek::new(self.wait_to_read(Location::caller()), buf)
@@ -243,8 +258,8 @@ impl UdpSocket {
     ///
     /// # Errors
     /// `WouldBlock` if nothing is there; as [`UdpSocket::recv`] otherwise.
-    pub fn try_recv(&self, buf: &mut [u8]) -> io::Result<usize> {
-        let call = |fd: &_| call::recv(fd, buf);
+    pub fn try_recv(&self, buf: &mut [u8]) -> io::Result<Taken> {
+        let call = |fd: &_| socket::recv_datagram(fd, buf);
         self.socket.try_with(Direction::Read, call)
     }
 
@@ -252,8 +267,8 @@ impl UdpSocket {
     ///
     /// # Errors
     /// As [`UdpSocket::try_recv`].
-    pub fn try_recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        let call = |fd: &_| call::recv_from(fd, buf);
+    pub fn try_recv_from(&self, buf: &mut [u8]) -> io::Result<(Taken, SocketAddr)> {
+        let call = |fd: &_| socket::recv_datagram_from(fd, buf);
         self.socket.try_with(Direction::Read, call)
     }
 
@@ -262,7 +277,7 @@ impl UdpSocket {
     /// # Errors
     /// `WouldBlock` if there is no room; as [`UdpSocket::send`] otherwise.
     pub fn try_send(&self, buf: &[u8]) -> io::Result<usize> {
-        let call = |fd: &_| call::send(fd, buf);
+        let call = |fd: &_| socket::send_datagram(fd, buf);
         self.socket.try_with(Direction::Write, call)
     }
 
@@ -271,7 +286,7 @@ impl UdpSocket {
     /// # Errors
     /// `WouldBlock` if there is no room; as [`UdpSocket::send_to`] otherwise.
     pub fn try_send_to(&self, buf: &[u8], addr: SocketAddr) -> io::Result<usize> {
-        let call = |fd: &_| call::send_to(fd, buf, addr);
+        let call = |fd: &_| socket::send_datagram_to(fd, buf, addr);
         self.socket.try_with(Direction::Write, call)
     }
 
@@ -280,8 +295,8 @@ impl UdpSocket {
     /// # Errors
     /// As [`UdpSocket::recv`].
     #[track_caller]
-    pub fn poll_recv(&self, cx: &Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        let call = |fd: &_| call::recv(fd, buf);
+    pub fn poll_recv(&self, cx: &Context<'_>, buf: &mut [u8]) -> Poll<io::Result<Taken>> {
+        let call = |fd: &_| socket::recv_datagram(fd, buf);
         self.socket
             .poll_resident(Direction::Read, cx, Location::caller(), call)
     }
@@ -295,8 +310,8 @@ impl UdpSocket {
         &self,
         cx: &Context<'_>,
         buf: &mut [u8],
-    ) -> Poll<io::Result<(usize, SocketAddr)>> {
-        let call = |fd: &_| call::recv_from(fd, buf);
+    ) -> Poll<io::Result<(Taken, SocketAddr)>> {
+        let call = |fd: &_| socket::recv_datagram_from(fd, buf);
         self.socket
             .poll_resident(Direction::Read, cx, Location::caller(), call)
     }
@@ -307,7 +322,7 @@ impl UdpSocket {
     /// As [`UdpSocket::send`].
     #[track_caller]
     pub fn poll_send(&self, cx: &Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let call = |fd: &_| call::send(fd, buf);
+        let call = |fd: &_| socket::send_datagram(fd, buf);
         self.socket
             .poll_resident(Direction::Write, cx, Location::caller(), call)
     }
@@ -323,7 +338,7 @@ impl UdpSocket {
         buf: &[u8],
         addr: SocketAddr,
     ) -> Poll<io::Result<usize>> {
-        let call = |fd: &_| call::send_to(fd, buf, addr);
+        let call = |fd: &_| socket::send_datagram_to(fd, buf, addr);
         self.socket
             .poll_resident(Direction::Write, cx, Location::caller(), call)
     }

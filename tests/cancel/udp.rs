@@ -101,7 +101,7 @@ fn a_receive_takes_no_datagram_that_it_does_not_return(on: On) {
         async |near| {
             while near.got.len() < COUNT * (COUNT + 1) / 2 {
                 let mut buf = [0; 64];
-                let len = near.socket.recv(&mut buf).await.unwrap();
+                let len = near.socket.recv(&mut buf).await.unwrap().len;
                 near.got.extend_from_slice(&buf[..len]);
             }
         },
@@ -116,9 +116,9 @@ fn a_receive_with_the_sender_takes_no_datagram_that_it_does_not_return(on: On) {
         async |near| {
             while near.got.len() < COUNT * (COUNT + 1) / 2 {
                 let mut buf = [0; 64];
-                let (len, from) = near.socket.recv_from(&mut buf).await.unwrap();
+                let (taken, from) = near.socket.recv_from(&mut buf).await.unwrap();
                 assert_eq!(from, near.socket.peer_addr().unwrap());
-                near.got.extend_from_slice(&buf[..len]);
+                near.got.extend_from_slice(&buf[..taken.len]);
             }
         },
         async |near, _| all_came(near),
@@ -132,10 +132,11 @@ fn a_look_takes_no_datagram(on: On) {
         async |near| {
             while near.got.len() < COUNT * (COUNT + 1) / 2 {
                 let mut buf = [0; 64];
-                let seen = near.socket.peek(&mut buf[..1]).await.unwrap();
+                let seen = near.socket.peek(&mut buf[..1]).await.unwrap().len;
                 assert_eq!(seen, 1, "the beginning of a datagram");
-                let (len, _) = near.socket.peek_from(&mut buf).await.unwrap();
-                assert_eq!(near.socket.try_recv(&mut buf).unwrap(), len);
+                let (taken, _) = near.socket.peek_from(&mut buf).await.unwrap();
+                let len = taken.len;
+                assert_eq!(near.socket.try_recv(&mut buf).unwrap().len, len);
                 near.got.extend_from_slice(&buf[..len]);
             }
         },
@@ -151,8 +152,8 @@ fn a_readable_socket_stays_so(on: On) {
             while near.got.len() < COUNT * (COUNT + 1) / 2 {
                 near.socket.readable().await.unwrap();
                 let mut buf = [0; 64];
-                if let Ok(len) = near.socket.try_recv(&mut buf) {
-                    near.got.extend_from_slice(&buf[..len]);
+                if let Ok(taken) = near.socket.try_recv(&mut buf) {
+                    near.got.extend_from_slice(&buf[..taken.len]);
                 }
             }
         },

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use mainspring::net::option::SocketOption;
 use mainspring::net::udp::{Ancillary, ErrorOrigin, ReceiveBatch, SendBatch};
-use mainspring::net::{Truncated, UdpSocket, option};
+use mainspring::net::{UdpSocket, option};
 use mainspring::sim::fault::{Call, Fault, Plan, count_of};
 use mainspring::time::timeout;
 
@@ -15,7 +15,7 @@ use crate::NEVER;
 use crate::rig::{On, both, open_fds, pattern, turns};
 
 on_both! {
-    p49_hz_d11_a_cut_datagram_is_an_error_or_told_never_silent,
+    p49_hz_d11_a_cut_datagram_is_told_of_and_ends_nothing,
     hz_d11_an_empty_datagram_is_a_datagram,
     hz_d11_a_refusal_is_told_once_and_the_socket_works_on,
     hz_d11_a_datagram_too_long_says_so,
@@ -74,30 +74,27 @@ fn nobody(addr: SocketAddr) -> SocketAddr {
     UdpSocket::bind(addr).unwrap().local_addr().unwrap()
 }
 
-fn p49_hz_d11_a_cut_datagram_is_an_error_or_told_never_silent(on: On) {
+fn p49_hz_d11_a_cut_datagram_is_told_of_and_ends_nothing(on: On) {
     on.run(async {
         let (near, far) = pair();
         for _ in 0..3 {
             far.send(b"12345678").await.unwrap();
         }
         let mut buf = [0; 5];
-        assert_eq!(
-            near.peek(&mut buf).await.unwrap(),
-            5,
-            "a look loses nothing"
-        );
-        let error = near.recv(&mut buf).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::InvalidData);
-        let truncated = Truncated::of(&error).unwrap();
-        assert_eq!((truncated.len, truncated.from), (5, None));
-        assert_eq!(
-            truncated.whole_len,
-            if cfg!(target_os = "linux") { 8 } else { 6 }
-        );
+        let whole_len = if cfg!(target_os = "linux") { 8 } else { 6 };
+        let seen = near.peek(&mut buf).await.unwrap();
+        assert_eq!((seen.len, seen.whole_len), (5, whole_len));
+        let (seen, _) = near.peek_from(&mut buf).await.unwrap();
+        assert_eq!((seen.len, seen.whole_len), (5, whole_len));
+        // The looks lost nothing.
+        let taken = near.recv(&mut buf).await.unwrap();
+        assert_eq!((taken.len, taken.whole_len), (5, whole_len));
+        assert!(taken.is_truncated());
+        assert_eq!(taken.whole().unwrap_err().kind(), ErrorKind::InvalidData);
         assert_eq!(&buf, b"12345");
-        let error = near.recv_from(&mut buf).await.unwrap_err();
-        let truncated = Truncated::of(&error).unwrap();
-        assert_eq!(truncated.from, Some(far.local_addr().unwrap()));
+        let (taken, from) = near.recv_from(&mut buf).await.unwrap();
+        assert_eq!((taken.len, taken.whole_len), (5, whole_len));
+        assert_eq!(from, far.local_addr().unwrap());
         let received = near.recv_msg(&mut buf).await.unwrap();
         assert!(received.is_truncated());
         assert_eq!(
@@ -106,7 +103,7 @@ fn p49_hz_d11_a_cut_datagram_is_an_error_or_told_never_silent(on: On) {
         );
         far.send(b"12345").await.unwrap();
         assert_eq!(
-            near.recv(&mut buf).await.unwrap(),
+            near.recv(&mut buf).await.unwrap().whole().unwrap(),
             5,
             "what just fits is whole"
         );
@@ -120,8 +117,8 @@ fn hz_d11_an_empty_datagram_is_a_datagram(on: On) {
             assert_eq!(far.send(bytes).await.unwrap(), bytes.len());
         }
         let mut buf = [0; 4];
-        assert_eq!(near.recv(&mut buf).await.unwrap(), 0);
-        assert_eq!(near.recv(&mut buf).await.unwrap(), 1);
+        assert_eq!(near.recv(&mut buf).await.unwrap().len, 0);
+        assert_eq!(near.recv(&mut buf).await.unwrap().len, 1);
         let received = near.recv_msg(&mut buf).await.unwrap();
         assert_eq!((received.len, received.is_truncated()), (0, false));
         let error = near.try_recv(&mut buf).unwrap_err();
@@ -144,9 +141,10 @@ fn hz_d11_a_refusal_is_told_once_and_the_socket_works_on(on: On) {
         let peer = UdpSocket::bind(gone).unwrap();
         socket.send(b"now").await.unwrap();
         let mut buf = [0; 8];
-        let (len, from) = peer.recv_from(&mut buf).await.unwrap();
+        let (taken, from) = peer.recv_from(&mut buf).await.unwrap();
+        let len = taken.len;
         peer.send_to(&buf[..len], from).await.unwrap();
-        assert_eq!(socket.recv(&mut buf).await.unwrap(), 3);
+        assert_eq!(socket.recv(&mut buf).await.unwrap().len, 3);
     });
 }
 
@@ -163,7 +161,7 @@ fn hz_d11_a_datagram_too_long_says_so(on: On) {
             assert_eq!(error.raw_os_error(), Some(libc::EMSGSIZE));
         }
         near.send(b"short").await.unwrap();
-        assert_eq!(far.recv(&mut [0; 8]).await.unwrap(), 5);
+        assert_eq!(far.recv(&mut [0; 8]).await.unwrap().len, 5);
     });
 }
 
@@ -188,12 +186,13 @@ fn hz_d10_a_length_over_two_gigabytes_is_no_datagram_and_room_for_one(on: On) {
         for _ in 0..4 {
             far.send(b"tick").await.unwrap();
         }
-        assert_eq!(near.peek(&mut huge).await.unwrap(), 4);
-        assert_eq!(near.recv(&mut huge).await.unwrap(), 4);
-        assert_eq!(near.recv_from(&mut huge).await.unwrap(), (4, to));
+        assert_eq!(near.peek(&mut huge).await.unwrap().len, 4);
+        assert_eq!(near.recv(&mut huge).await.unwrap().len, 4);
+        let (taken, from) = near.recv_from(&mut huge).await.unwrap();
+        assert_eq!((taken.whole().unwrap(), from), (4, to));
         let received = near.recv_msg(&mut huge).await.unwrap();
         assert_eq!((received.len, received.is_truncated()), (4, false));
-        assert_eq!(near.try_recv(&mut huge).unwrap(), 4);
+        assert_eq!(near.try_recv(&mut huge).unwrap().len, 4);
         assert_eq!(&huge[..5], b"tick\0");
     });
 }
@@ -203,13 +202,10 @@ fn hz_d09_an_empty_buffer_takes_a_datagram_and_says_that_it_was_cut(on: On) {
         let (near, far) = pair();
         far.send(b"one").await.unwrap();
         far.send(b"").await.unwrap();
-        let error = near.recv(&mut []).await.unwrap_err();
-        assert_eq!(Truncated::of(&error).unwrap().len, 0);
-        assert_eq!(
-            near.recv(&mut []).await.unwrap(),
-            0,
-            "an empty one is whole"
-        );
+        let taken = near.recv(&mut []).await.unwrap();
+        assert_eq!((taken.len, taken.is_truncated()), (0, true));
+        let taken = near.recv(&mut []).await.unwrap();
+        assert_eq!(taken.whole().unwrap(), 0, "an empty one is whole");
         assert_eq!(
             near.try_recv(&mut []).unwrap_err().kind(),
             ErrorKind::WouldBlock
@@ -242,7 +238,7 @@ fn a_waiting_receive_is_woken_and_the_budget_yields(on: On) {
         let receiver = async {
             for number in 0..200_u8 {
                 let mut buf = [0; 4];
-                assert_eq!(near.recv(&mut buf).await.unwrap(), 1);
+                assert_eq!(near.recv(&mut buf).await.unwrap().len, 1);
                 assert_eq!(buf[0], number);
             }
         };
@@ -286,7 +282,7 @@ fn a_peer_is_set_changed_and_taken_away(on: On) {
         other.send_to(b"unheard", to).await.unwrap();
         far.send(b"heard").await.unwrap();
         let mut buf = [0; 16];
-        assert_eq!(near.recv(&mut buf).await.unwrap(), 5);
+        assert_eq!(near.recv(&mut buf).await.unwrap().len, 5);
         near.connect(other.local_addr().unwrap()).unwrap();
         assert_eq!(near.peer_addr().unwrap(), other.local_addr().unwrap());
         near.disconnect().unwrap();
@@ -301,10 +297,8 @@ fn a_peer_is_set_changed_and_taken_away(on: On) {
             .unwrap();
         let to = SocketAddr::from((Ipv4Addr::LOCALHOST, near.local_addr().unwrap().port()));
         other.send_to(b"all", to).await.unwrap();
-        assert_eq!(
-            near.recv_from(&mut buf).await.unwrap(),
-            (3, other.local_addr().unwrap())
-        );
+        let (taken, from) = near.recv_from(&mut buf).await.unwrap();
+        assert_eq!((taken.len, from), (3, other.local_addr().unwrap()));
     });
 }
 
@@ -314,7 +308,7 @@ fn std_gives_a_socket_and_gets_it_back(on: On) {
         let socket = UdpSocket::from_std(std).unwrap();
         let addr = socket.local_addr().unwrap();
         socket.send_to(b"x", addr).await.unwrap();
-        assert_eq!(socket.recv(&mut [0; 4]).await.unwrap(), 1);
+        assert_eq!(socket.recv(&mut [0; 4]).await.unwrap().len, 1);
         socket.writable().await.unwrap();
         let std = socket.into_std();
         assert_eq!(
@@ -324,7 +318,8 @@ fn std_gives_a_socket_and_gets_it_back(on: On) {
         std.send_to(b"xy", addr).unwrap();
         let again = UdpSocket::from_std(std).unwrap();
         again.readable().await.unwrap();
-        assert_eq!(again.try_recv_from(&mut [0; 4]).unwrap(), (2, addr));
+        let (taken, from) = again.try_recv_from(&mut [0; 4]).unwrap();
+        assert_eq!((taken.len, from), (2, addr));
     });
 }
 
@@ -333,10 +328,11 @@ fn poll_functions_wait_too(on: On) {
         let (near, far) = pair();
         let receiver = async {
             let mut buf = [0; 4];
-            let len = std::future::poll_fn(|cx| near.poll_recv(cx, &mut buf)).await;
-            assert_eq!(len.unwrap(), 1);
+            let taken = std::future::poll_fn(|cx| near.poll_recv(cx, &mut buf)).await;
+            assert_eq!(taken.unwrap().len, 1);
             let got = std::future::poll_fn(|cx| near.poll_recv_from(cx, &mut buf)).await;
-            assert_eq!(got.unwrap(), (2, far.local_addr().unwrap()));
+            let (taken, from) = got.unwrap();
+            assert_eq!((taken.len, from), (2, far.local_addr().unwrap()));
         };
         let sender = async {
             for bytes in [&b"x"[..], b"xy"] {
@@ -696,7 +692,7 @@ fn segments_go_with_one_call_and_come_whole(on: On) {
         }
         let mut buf = [0; 1000];
         for piece in bytes.chunks(100) {
-            let len = near.recv(&mut buf).await.unwrap();
+            let len = near.recv(&mut buf).await.unwrap().len;
             assert_eq!(&buf[..len], piece);
         }
         let zero = Ancillary::default().with_segment_len(0);
@@ -786,8 +782,8 @@ fn error_queue(
 /// The length of the next datagram, whatever became of others.
 async fn receive_whatever(socket: &UdpSocket) -> usize {
     loop {
-        if let Ok(len) = socket.recv(&mut [0; 8]).await {
-            return len;
+        if let Ok(taken) = socket.recv(&mut [0; 8]).await {
+            return taken.len;
         }
     }
 }
@@ -812,7 +808,8 @@ fn groups_are_joined_and_left(on: On) {
         let to = SocketAddr::from((group, member.local_addr().unwrap().port()));
         sender.send_to(b"all", to).await.unwrap();
         let mut buf = [0; 8];
-        let (len, from) = member.recv_from(&mut buf).await.unwrap();
+        let (taken, from) = member.recv_from(&mut buf).await.unwrap();
+        let len = taken.len;
         assert_eq!((len, from), (3, sender.local_addr().unwrap()));
         member.leave_multicast_v4(group, here).unwrap();
         let error = member.leave_multicast_v4(group, here).unwrap_err();
@@ -820,7 +817,7 @@ fn groups_are_joined_and_left(on: On) {
         match member.join_source_v4(here, group, here) {
             Ok(()) => {
                 sender.send_to(b"some", to).await.unwrap();
-                assert_eq!(member.recv(&mut buf).await.unwrap(), 4);
+                assert_eq!(member.recv(&mut buf).await.unwrap().len, 4);
                 member.leave_source_v4(here, group, here).unwrap();
             }
             Err(error) => assert_eq!(error.kind(), ErrorKind::Unsupported),

@@ -286,7 +286,7 @@ impl<S: AsyncFn(&Ledger) -> io::Result<()>> Sweep<'_, S> {
                 assert_eq!(error.kind(), ErrorKind::NotFound, "{case}: {error}");
             }
             (Err(error), Fault::Short(_)) => {
-                let is_cut = scenario.are_datagrams && error.kind() == ErrorKind::FileTooLarge;
+                let is_cut = scenario.are_datagrams && error.kind() == ErrorKind::InvalidData;
                 assert!(is_cut, "{case}: {error}");
             }
             (Err(error), Fault::Errno(errno)) => {

@@ -7,7 +7,6 @@ use std::os::fd::AsFd as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use mainspring::net::Truncated;
 use mainspring::net::udp::{ReceiveBatch, SendBatch};
 use mainspring::net::{
     Connector, DrainEnd, Resolver, Resolving, Server, ServerFailure, StreamSocket, TcpListener,
@@ -188,7 +187,7 @@ async fn udp(ledger: &Ledger) -> io::Result<()> {
         one.connect(other_addr)?;
         let mut buf = [0; 64];
         for _ in 0..3 {
-            let count = one.recv(&mut buf).await?;
+            let count = one.recv(&mut buf).await?.whole()?;
             ledger.got(back, &buf[..count]);
         }
         Ok(())
@@ -196,23 +195,17 @@ async fn udp(ledger: &Ledger) -> io::Result<()> {
     let answer = async {
         let mut buf = [0; 64];
         for _ in 0..3 {
-            let (seen, _) = other.peek_from(&mut buf).await?;
-            let (count, from) = other.recv_from(&mut buf).await?;
+            let (taken, _) = other.peek_from(&mut buf).await?;
+            let seen = taken.len;
+            let (taken, from) = other.recv_from(&mut buf).await?;
+            let count = taken.whole()?;
             assert!(seen <= count, "a look sees no more than there is");
             ledger.got(out, &buf[..count]);
             other.send_to(&buf[..count], from).await?;
         }
         Ok::<(), io::Error>(())
     };
-    try_join!(send, answer).map(drop).map_err(as_cut)
-}
-
-/// A datagram that was cut says so in an error of its own.
-fn as_cut(error: io::Error) -> io::Error {
-    match Truncated::of(&error) {
-        Some(_) => ErrorKind::FileTooLarge.into(),
-        None => error,
-    }
+    try_join!(send, answer).map(drop)
 }
 
 fn udp_outlasts_every_fault(on: On) {
@@ -328,18 +321,19 @@ async fn unix_datagrams(ledger: &Ledger) -> io::Result<()> {
     let receive = async {
         let mut buf = [0; 64];
         for _ in 0..2 {
-            let (len, _) = other.recv_from(&mut buf).await?;
+            let (taken, _) = other.recv_from(&mut buf).await?;
+            let len = taken.whole()?;
             ledger.got(flow, &buf[..len]);
         }
         let with = other.recv_with_fds(&mut buf, 2).await?;
         ledger.got(flow, &buf[..with.len]);
         assert_eq!(with.fds.len(), 1);
-        if with.is_truncated {
-            return Err(ErrorKind::FileTooLarge.into());
+        if with.is_truncated() {
+            return Err(ErrorKind::InvalidData.into());
         }
         Ok::<(), io::Error>(())
     };
-    try_join!(send, receive).map(drop).map_err(as_cut)
+    try_join!(send, receive).map(drop)
 }
 
 fn unix_datagrams_outlast_every_fault(on: On) {

@@ -40,7 +40,8 @@ async fn greet(mut stream: TcpStream) -> io::Result<u64> {
 async fn mirror(socket: UnixDatagram) -> io::Result<()> {
     let mut buf = vec![0; 64 * 1024];
     loop {
-        let (len, from) = socket.recv_from(&mut buf).await?;
+        let (taken, from) = socket.recv_from(&mut buf).await?;
+        let len = taken.len;
         println!("datagrams: {len} bytes");
         // A sender without a name cannot be answered, and one that is gone need not.
         let _ = socket.send_to_addr(&buf[..len], &from).await;

@@ -11,7 +11,9 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use mainspring_sys::socket::{self, Ancillary, QueuedError, ReceiveBatch, Received, SendBatch};
+use mainspring_sys::socket::{
+    self, Ancillary, QueuedError, ReceiveBatch, Received, SendBatch, Taken,
+};
 
 use super::call;
 use crate::io::endpoint::Endpoint;
@@ -59,7 +61,7 @@ future! {
     ///
     /// # Cancel safety
     /// Safe: a datagram is taken only in the poll that returns it.
-    Recv, Reading, buf: &'a mut [u8], usize, |fd| call::recv(fd, buf)
+    Recv, Reading, buf: &'a mut [u8], Taken, |fd| socket::recv_datagram(fd, buf)
 }
 
 future! {
@@ -67,7 +69,7 @@ future! {
     ///
     /// # Cancel safety
     /// Safe: a datagram is taken only in the poll that returns it.
-    RecvFrom, Reading, buf: &'a mut [u8], (usize, SocketAddr), |fd| call::recv_from(fd, buf)
+    RecvFrom, Reading, buf: &'a mut [u8], (Taken, SocketAddr), |fd| socket::recv_datagram_from(fd, buf)
 }
 
 future! {
@@ -75,7 +77,7 @@ future! {
     ///
     /// # Cancel safety
     /// Safe: nothing is taken.
-    Peek, Reading, buf: &'a mut [u8], usize, |fd| call::peek(fd, buf)
+    Peek, Reading, buf: &'a mut [u8], Taken, |fd| socket::peek_datagram(fd, buf)
 }
 
 future! {
@@ -83,7 +85,7 @@ future! {
     ///
     /// # Cancel safety
     /// Safe: nothing is taken.
-    PeekFrom, Reading, buf: &'a mut [u8], (usize, SocketAddr), |fd| call::peek_from(fd, buf)
+    PeekFrom, Reading, buf: &'a mut [u8], (Taken, SocketAddr), |fd| socket::peek_datagram_from(fd, buf)
 }
 
 future! {
@@ -91,7 +93,7 @@ future! {
     ///
     /// # Cancel safety
     /// Safe: the datagram is sent only in the poll that says so.
-    Send, Writing, buf: &'a [u8], usize, |fd| call::send(fd, buf)
+    Send, Writing, buf: &'a [u8], usize, |fd| socket::send_datagram(fd, buf)
 }
 
 future! {
@@ -100,7 +102,7 @@ future! {
     /// # Cancel safety
     /// Safe: the datagram is sent only in the poll that says so.
     SendTo, Writing, datagram: (&'a [u8], SocketAddr), usize,
-    |fd| call::send_to(fd, datagram.0, datagram.1)
+    |fd| socket::send_datagram_to(fd, datagram.0, datagram.1)
 }
 
 future! {

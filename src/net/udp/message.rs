@@ -11,14 +11,13 @@ use crate::reactor::Direction;
 
 impl UdpSocket {
     /// Receives a datagram, with what was switched on before by an option: where it was sent to, its class of
-    /// service and ECN, when it came, its segments. A datagram that does not fit is no error here:
-    /// [`Received::is_truncated`] tells.
+    /// service and ECN, when it came, its segments.
     ///
     /// # Cancel safety
     /// Safe: a datagram is taken only in the poll that returns it.
     ///
     /// # Errors
-    /// As [`UdpSocket::recv`], but never `Truncated`.
+    /// As [`UdpSocket::recv`].
     ///
     /// ```
     /// # mainspring::run(async {
@@ -56,7 +55,7 @@ impl UdpSocket {
     /// let socket = UdpSocket::bind("127.0.0.1:0".parse().unwrap())?;
     /// let ecn = Ancillary::default().with_traffic_class(2);
     /// socket.send_msg(b"ping", Some(socket.local_addr()?), ecn).await?;
-    /// assert_eq!(socket.recv(&mut [0; 8]).await?, 4);
+    /// assert_eq!(socket.recv(&mut [0; 8]).await?.len, 4);
     /// # std::io::Result::Ok(())
     /// # }).unwrap().unwrap();
     /// ```

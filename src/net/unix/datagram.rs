@@ -7,12 +7,10 @@ use std::os::unix::net::SocketAddr;
 use std::panic::Location;
 use std::path::Path;
 
-use mainspring_sys::socket::{self, SocketFile, UnixKind};
+use mainspring_sys::socket::{self, SocketFile, Taken, UnixKind};
 
 use super::bind::{UnixBind, adopt};
-use super::message::{
-    UnixRecv, UnixRecvFrom, UnixSend, check_record, message_socket, recv_from_now, recv_now,
-};
+use super::message::{UnixRecv, UnixRecvFrom, UnixSend, check_record, message_socket};
 use super::rights::{
     Carrier, Credentials, RecvWithFds, SendWithFds, WithFds, recv_with_fds_now, unix_socket,
 };
@@ -35,9 +33,9 @@ use crate::reactor::Direction;
 ///     let client = UnixDatagram::bind(&there)?;
 ///     client.send_to(b"ping", &here).await?;
 ///     let mut buf = [0; 16];
-///     let (len, from) = server.recv_from(&mut buf).await?;
-///     server.send_to_addr(&buf[..len], &from).await?;
-///     assert_eq!(client.recv(&mut buf).await?, 4);
+///     let (taken, from) = server.recv_from(&mut buf).await?;
+///     server.send_to_addr(&buf[..taken.len], &from).await?;
+///     assert_eq!(client.recv(&mut buf).await?.len, 4);
 ///     std::io::Result::Ok(())
 /// })
 /// .unwrap()
@@ -185,9 +183,10 @@ impl UnixDatagram {
     ///
     /// # Errors
     /// `WouldBlock` if nothing is there; as for [`UnixDatagram::recv`] otherwise.
-    pub fn try_recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        self.socket
-            .try_with(Direction::Read, |fd| recv_from_now(fd, buf, false))
+    pub fn try_recv_from(&self, buf: &mut [u8]) -> io::Result<(Taken, SocketAddr)> {
+        self.socket.try_with(Direction::Read, |fd| {
+            socket::recv_message_from(fd, buf, false)
+        })
     }
 
     /// Leaves the socket's file where it is, for somebody else to remove.

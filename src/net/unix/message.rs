@@ -17,11 +17,11 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use mainspring_sys::clock::duration_ns;
+use mainspring_sys::socket::Taken;
 use mainspring_sys::{Fd, socket};
 
 use crate::io::endpoint::Endpoint;
 use crate::io::endpoint::transfer::{Reading, Wait, Writing};
-use crate::net::truncated::Truncated;
 use crate::pin::{pinned, pinned_beside, pinned_mut, pinned_mut_beside};
 use crate::time::Sleep;
 
@@ -181,12 +181,12 @@ impl<'a> UnixRecv<'a> {
 }
 
 impl Future for UnixRecv<'_> {
-    type Output = io::Result<usize>;
+    type Output = io::Result<Taken>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<Taken>> {
         let is_peek = self.is_peek;
         let (wait, buf) = pinned_beside!(self, wait, buf);
-        wait.poll_with(cx, |fd| recv_now(fd, buf, is_peek))
+        wait.poll_with(cx, |fd| socket::recv_message(fd, buf, is_peek))
     }
 }
 
@@ -219,13 +219,13 @@ impl<'a> UnixRecvFrom<'a> {
 }
 
 impl Future for UnixRecvFrom<'_> {
-    type Output = io::Result<(usize, SocketAddr)>;
+    type Output = io::Result<(Taken, SocketAddr)>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let recv = pinned_mut!(self, recv);
         let is_peek = recv.is_peek;
         let (wait, buf) = pinned_beside!(recv, wait, buf);
-        wait.poll_with(cx, |fd| recv_from_now(fd, buf, is_peek))
+        wait.poll_with(cx, |fd| socket::recv_message_from(fd, buf, is_peek))
     }
 }
 
@@ -235,26 +235,6 @@ impl fmt::Debug for UnixRecvFrom<'_> {
             .field("buf", &self.recv.buf.len())
             .finish_non_exhaustive()
     }
-}
-
-pub(super) fn recv_now(fd: &Fd, buf: &mut [u8], is_peek: bool) -> io::Result<usize> {
-    let taken = socket::recv_message(fd, buf, is_peek)?;
-    if taken.is_truncated() && !is_peek {
-        return Err(Truncated::error(taken, None, None));
-    }
-    Ok(taken.len)
-}
-
-pub(super) fn recv_from_now(
-    fd: &Fd,
-    buf: &mut [u8],
-    is_peek: bool,
-) -> io::Result<(usize, SocketAddr)> {
-    let (taken, from) = socket::recv_message_from(fd, buf, is_peek)?;
-    if taken.is_truncated() && !is_peek {
-        return Err(Truncated::error(taken, None, Some(from)));
-    }
-    Ok((taken.len, from))
 }
 
 /// The methods and traits of a socket of messages with a peer: `$socket` has a field `socket`.
@@ -274,15 +254,14 @@ macro_rules! message_socket {
                 UnixSend::new(&self.socket, bytes, $is_record, Location::caller())
             }
 
-            /// Receives one message; the answer is its length. A length of 0 is an empty datagram; or, if these are
-            /// records, the end.
+            /// Receives one message; the answer is its length, and how much of it is in `buf`: what did not fit is
+            /// gone. A length of 0 is an empty datagram; or, if these are records, the end.
             ///
             /// # Cancel safety
             /// Safe: a message is taken only in the poll that returns it.
             ///
             /// # Errors
-            /// [`Truncated`](crate::net::Truncated), if it did not fit. What the kernel says, `ConnectionReset` among
-            /// it. The socket can be used after each.
+            /// What the kernel says, `ConnectionReset` among it. The socket can be used after each.
             ///
             /// ```
             /// # mainspring::run(async {
@@ -290,8 +269,8 @@ macro_rules! message_socket {
             /// let (near, far) = UnixDatagram::pair()?;
             /// far.send(b"tick-tock").await?;
             /// let mut buf = [0; 16];
-            /// let len = near.recv(&mut buf).await?;
-            /// assert_eq!(&buf[..len], b"tick-tock");
+            /// let taken = near.recv(&mut buf).await?;
+            /// assert_eq!(&buf[..taken.len], b"tick-tock");
             /// # std::io::Result::Ok(())
             /// # }).unwrap().unwrap();
             /// ```
@@ -307,7 +286,7 @@ macro_rules! message_socket {
             /// Safe: nothing is taken.
             ///
             /// # Errors
-            /// As for `recv`, but never `Truncated`.
+            /// As for `recv`.
             #[track_caller]
             pub fn peek<'a>(&'a self, buf: &'a mut [u8]) -> UnixRecv<'a> {
                 UnixRecv::new(&self.socket, buf, true, Location::caller())
@@ -327,9 +306,9 @@ macro_rules! message_socket {
             ///
             /// # Errors
             /// `WouldBlock` if nothing is there; as for `recv` otherwise.
-            pub fn try_recv(&self, buf: &mut [u8]) -> io::Result<usize> {
+            pub fn try_recv(&self, buf: &mut [u8]) -> io::Result<Taken> {
                 self.socket
-                    .try_with(Direction::Read, |fd| recv_now(fd, buf, false))
+                    .try_with(Direction::Read, |fd| socket::recv_message(fd, buf, false))
             }
 
             /// Sends one message to the peer, whole, and with it duplicates of `fds`, at most 253.
@@ -368,14 +347,13 @@ macro_rules! message_socket {
             }
 
             /// Receives one message with the descriptors that came along, at most `room` of them. They are
-            /// close-on-exec, and yours; those beyond are closed. The answer says so, and if
-            /// the message itself did not fit.
+            /// close-on-exec, and yours; those beyond are closed, and the answer says so.
             ///
             /// # Cancel safety
             /// Safe: a message is taken only in the poll that returns it.
             ///
             /// # Errors
-            /// As for `recv`, but never `Truncated`.
+            /// As for `recv`.
             ///
             /// ```
             /// # mainspring::run(async {

@@ -37,8 +37,8 @@ pub use socket::Credentials;
 pub struct WithFds {
     /// How many bytes are in the buffer; 0 is the end, except for an empty datagram.
     pub len: usize,
-    /// The datagram or record was longer than the buffer: what did not fit is gone. Never of a stream.
-    pub is_truncated: bool,
+    /// How long the datagram or record was, as [`Taken`](crate::net::Taken) says it. Of a stream, as much as `len`.
+    pub whole_len: usize,
     /// The descriptors, in the order in which they were sent; close-on-exec.
     pub fds: Vec<OwnedFd>,
     /// More descriptors were sent than there was room for, or than this process may open; they are closed.
@@ -47,11 +47,19 @@ pub struct WithFds {
     pub credentials: Option<Credentials>,
 }
 
+impl WithFds {
+    /// Whether the buffer was too small: the rest of the datagram or record is gone. Never of a stream.
+    #[must_use]
+    pub fn is_truncated(&self) -> bool {
+        self.whole_len > self.len
+    }
+}
+
 pub(super) fn recv_with_fds_now(fd: &Fd, buf: &mut [u8], room: usize) -> io::Result<WithFds> {
     let (taken, companions) = socket::recv_with_fds(fd, buf, room)?;
     Ok(WithFds {
         len: taken.len,
-        is_truncated: taken.is_truncated(),
+        whole_len: taken.whole_len,
         fds: companions.fds,
         are_fds_truncated: companions.are_fds_truncated,
         credentials: companions.credentials,
@@ -62,7 +70,7 @@ pub(super) fn recv_with_fds_now(fd: &Fd, buf: &mut [u8], room: usize) -> io::Res
 pub(super) fn nothing() -> WithFds {
     WithFds {
         len: 0,
-        is_truncated: false,
+        whole_len: 0,
         fds: Vec::new(),
         are_fds_truncated: false,
         credentials: None,

@@ -9,11 +9,11 @@ use std::panic::Location;
 use std::path::Path;
 
 use mainspring_sys::Fd;
-use mainspring_sys::socket::{self, UnixKind};
+use mainspring_sys::socket::{self, Taken, UnixKind};
 
 use super::bind::adopt;
 use super::connect::{Call, ConnectSeqpacket};
-use super::message::{UnixRecv, UnixSend, check_record, message_socket, recv_now};
+use super::message::{UnixRecv, UnixSend, check_record, message_socket};
 use super::rights::{
     Carrier, Credentials, RecvWithFds, SendWithFds, WithFds, recv_with_fds_now, unix_socket,
 };

@@ -93,7 +93,8 @@ pub fn recv_with_fds(fd: &Fd, buf: &mut [u8], room: usize) -> io::Result<(Taken,
     retry(Call::RecvMsg, buf.len().min(LEN_MAX), |most| {
         let mut companions = Companions::default();
         let with = Some((room, &mut companions));
-        let message = recvmsg(fd, &mut buf[..most], 0, None, with)?;
+        // A Unix stream knows nothing of the whole length, and is not asked by the flag to throw bytes away, as TCP would be.
+        let message = recvmsg(fd, &mut buf[..most], flags(false), None, with)?;
         Ok((message, companions))
     })
 }

@@ -20,8 +20,13 @@ use super::{ip_address, os, retry};
 use crate::fault::Call;
 use crate::fd::Fd;
 
-/// How much of a message a buffer took: of a datagram, or of a record of a Unix socket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How much of a message the buffer took: of a datagram, or of a record of a Unix socket.
+///
+/// What did not fit is gone, unless it was a look (`peek`). That is no error of the socket: whoever sends it chooses how long a
+/// message is, and a stranger must not end a server's loop by a long one. Who can use whole messages alone
+/// asks [`Taken::whole`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Taken {
     /// How many bytes are in the buffer.
     pub len: usize,
@@ -42,8 +47,30 @@ impl Taken {
 
     /// Whether the buffer was too small.
     #[must_use]
+    #[inline]
     pub fn is_truncated(self) -> bool {
         self.whole_len > self.len
+    }
+
+    /// The length of a message that fitted.
+    ///
+    /// # Errors
+    /// `InvalidData` if it did not.
+    #[inline]
+    pub fn whole(self) -> io::Result<usize> {
+        if self.is_truncated() {
+            return Err(self.cut());
+        }
+        Ok(self.len)
+    }
+
+    #[cold]
+    fn cut(self) -> io::Error {
+        let what = format!(
+            "a message of at least {} bytes was cut to the buffer's {}",
+            self.whole_len, self.len
+        );
+        io::Error::new(io::ErrorKind::InvalidData, what)
     }
 }
 

@@ -5,7 +5,7 @@ use std::os::unix::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use mainspring::net::{Truncated, UnixDatagram};
+use mainspring::net::{Taken, UnixDatagram};
 use mainspring::sim::fault::{Call, Plan, count_of};
 use mainspring::spawn;
 use mainspring::time::{now, sleep, timeout};
@@ -43,14 +43,15 @@ fn a_datagram_arrives_whole_with_its_sender_s_name(on: On) {
                     turns(2).await;
                     let bytes = pattern(len);
                     assert_eq!(client.send_to(&bytes, &here).await.unwrap(), len);
-                    let received = client.recv(&mut buf).await.unwrap();
+                    let received = client.recv(&mut buf).await.unwrap().len;
                     assert_eq!((received, &buf[..len]), (len, &bytes[..]));
                 }
             }
         });
         for len in [1, 7, 64] {
             let mut buf = [0; 64];
-            let (received, from) = server.recv_from(&mut buf).await.unwrap();
+            let (taken, from) = server.recv_from(&mut buf).await.unwrap();
+            let received = taken.len;
             assert_eq!(received, len);
             assert_eq!(from.as_pathname(), Some(&*there));
             server.send_to_addr(&buf[..len], &from).await.unwrap();
@@ -59,11 +60,9 @@ fn a_datagram_arrives_whole_with_its_sender_s_name(on: On) {
     });
 }
 
-/// What `error` says of a message of which four bytes are in the buffer.
+/// What is told of a message of which four bytes are in the buffer.
 #[track_caller]
-fn assert_cut(error: &std::io::Error, whole_len: usize) {
-    assert_eq!(error.kind(), ErrorKind::InvalidData);
-    let told = Truncated::of(error).unwrap();
+fn assert_cut(told: Taken, whole_len: usize) {
     // Elsewhere the system says only that there was more.
     let whole_len = if cfg!(target_os = "linux") {
         whole_len
@@ -71,7 +70,8 @@ fn assert_cut(error: &std::io::Error, whole_len: usize) {
         5
     };
     assert_eq!((told.len, told.whole_len), (4, whole_len));
-    assert_eq!(told.from, None);
+    assert!(told.is_truncated());
+    assert_eq!(told.whole().unwrap_err().kind(), ErrorKind::InvalidData);
 }
 
 fn p49_hz_d11_a_datagram_that_is_too_long_says_so(on: On) {
@@ -81,33 +81,32 @@ fn p49_hz_d11_a_datagram_that_is_too_long_says_so(on: On) {
         let mut buf = [0; 4];
         far.send(b"tick-tock").await.unwrap();
         far.send(b"tock").await.unwrap();
-        assert_eq!(
-            near.peek(&mut buf).await.unwrap(),
-            4,
-            "a look loses nothing"
-        );
-        assert_eq!(near.peek_from(&mut buf).await.unwrap().0, 4);
-        assert_cut(&near.recv(&mut buf).await.unwrap_err(), 9);
+        assert_cut(near.peek(&mut buf).await.unwrap(), 9);
+        assert_cut(near.peek_from(&mut buf).await.unwrap().0, 9);
+        assert_cut(near.recv(&mut buf).await.unwrap(), 9);
         assert_eq!(&buf, b"tick");
         assert_eq!(
-            near.recv(&mut buf).await.unwrap(),
+            near.recv(&mut buf).await.unwrap().whole().unwrap(),
             4,
             "what just fits is whole"
         );
         far.send(b"tick-tock").await.unwrap();
-        assert_cut(&near.try_recv(&mut buf).unwrap_err(), 9);
+        assert_cut(near.try_recv(&mut buf).unwrap(), 9);
         far.send(b"tick-tock").await.unwrap();
         let with = near.recv_with_fds(&mut buf, 1).await.unwrap();
-        assert_eq!((with.len, with.is_truncated), (4, true));
+        assert_eq!((with.len, with.is_truncated()), (4, true));
+        assert_eq!(
+            with.whole_len,
+            if cfg!(target_os = "linux") { 9 } else { 5 }
+        );
         let named = UnixDatagram::bind(folder.socket()).unwrap();
         let server = UnixDatagram::bind(folder.0.join("server")).unwrap();
         named
             .send_to(b"tick-tock", folder.0.join("server"))
             .await
             .unwrap();
-        let error = server.recv_from(&mut buf).await.unwrap_err();
-        assert_cut(&error, 9);
-        let from = Truncated::of(&error).unwrap().from_unix.clone().unwrap();
+        let (taken, from) = server.recv_from(&mut buf).await.unwrap();
+        assert_cut(taken, 9);
         assert_eq!(from.as_pathname(), Some(folder.socket().as_ref()));
         let much = vec![0; 16 << 20];
         let error = far.send(&much).await.unwrap_err();
@@ -122,17 +121,17 @@ fn hz_d11_an_empty_datagram_is_one_and_a_look_takes_nothing(on: On) {
         assert_eq!(far.send(b"").await.unwrap(), 0);
         far.send(b"x").await.unwrap();
         for _ in 0..2 {
-            assert_eq!(near.peek(&mut buf).await.unwrap(), 0);
+            assert_eq!(near.peek(&mut buf).await.unwrap().len, 0);
         }
-        assert_eq!(near.recv(&mut buf).await.unwrap(), 0);
-        assert_eq!(near.peek_from(&mut buf).await.unwrap().0, 1);
-        assert_eq!(near.try_recv_from(&mut buf).unwrap().0, 1);
+        assert_eq!(near.recv(&mut buf).await.unwrap().len, 0);
+        assert_eq!(near.peek_from(&mut buf).await.unwrap().0.len, 1);
+        assert_eq!(near.try_recv_from(&mut buf).unwrap().0.len, 1);
         let error = near.try_recv(&mut buf).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::WouldBlock);
         // An empty buffer takes a datagram too.
         far.send(b"x").await.unwrap();
-        let error = near.recv(&mut []).await.unwrap_err();
-        assert_eq!(Truncated::of(&error).unwrap().len, 0);
+        let taken = near.recv(&mut []).await.unwrap();
+        assert_eq!((taken.len, taken.whole_len), (0, 1));
     });
 }
 
@@ -209,7 +208,7 @@ fn hz_d13_an_abstract_name_takes_datagrams(on: On) {
             assert_eq!(from.as_abstract_name(), Some(client_name.as_bytes()));
             client.connect_addr(&addr).unwrap();
             client.send(b"xy").await.unwrap();
-            assert_eq!(server.recv(&mut [0; 4]).await.unwrap(), 2);
+            assert_eq!(server.recv(&mut [0; 4]).await.unwrap().len, 2);
             drop(server);
             let error = client.send_to_addr(b"x", &addr).await.unwrap_err();
             assert_eq!(
@@ -261,7 +260,7 @@ fn a_peer_is_who_was_connected_last(on: On) {
             client.connect(path).unwrap();
             assert_eq!(client.peer_addr().unwrap().as_pathname(), Some(&**path));
             client.send(b"x").await.unwrap();
-            assert_eq!(server.recv(&mut [0; 4]).await.unwrap(), 1);
+            assert_eq!(server.recv(&mut [0; 4]).await.unwrap().len, 1);
         }
         let error = client.send(b"x").await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
@@ -297,10 +296,10 @@ fn datagrams_wait_for_room_on_our_side(on: On) {
         turns(3).await;
         let mut buf = [0; 1024];
         for _ in 0..filled {
-            assert_eq!(far.recv(&mut buf).await.unwrap(), 1000);
+            assert_eq!(far.recv(&mut buf).await.unwrap().len, 1000);
         }
         for number in 1..=50 {
-            assert_eq!(far.recv(&mut buf).await.unwrap(), 1000);
+            assert_eq!(far.recv(&mut buf).await.unwrap().len, 1000);
             assert_eq!(buf[999], number, "in order");
         }
         sender.await.unwrap();
@@ -339,7 +338,7 @@ fn a_receiver_that_is_full_is_asked_now_and_then(on: On) {
             server.recv(&mut [0; 8]).await.unwrap();
         }
         let ours = timeout(NEVER, server.recv(&mut [0; 8])).await;
-        assert_eq!(ours.expect("it is not forgotten").unwrap(), 4);
+        assert_eq!(ours.expect("it is not forgotten").unwrap().len, 4);
         sender.await.unwrap();
     });
 }
@@ -363,7 +362,7 @@ fn a_peer_that_has_gone_is_an_error_and_the_socket_works_on(on: On) {
         let server = UnixDatagram::bind(folder.socket()).unwrap();
         near.connect(folder.socket()).unwrap();
         near.send(b"x").await.unwrap();
-        assert_eq!(server.recv(&mut [0; 4]).await.unwrap(), 1);
+        assert_eq!(server.recv(&mut [0; 4]).await.unwrap().len, 1);
         // Who receives goes on waiting for whoever comes, and does not spin.
         let waited = timeout(Duration::from_secs(5), near.recv(&mut [0; 4])).await;
         assert!(waited.is_err());
@@ -375,11 +374,11 @@ fn a_socket_of_std_is_adopted_and_given_back(on: On) {
         let (near, far) = std::os::unix::net::UnixDatagram::pair().unwrap();
         let near = UnixDatagram::from_std(near).unwrap();
         far.send(b"x").unwrap();
-        assert_eq!(near.recv(&mut [0; 4]).await.unwrap(), 1);
+        assert_eq!(near.recv(&mut [0; 4]).await.unwrap().len, 1);
         near.writable().await.unwrap();
         far.send(b"x").unwrap();
         near.readable().await.unwrap();
-        assert_eq!(near.try_recv(&mut [0; 4]).unwrap(), 1);
+        assert_eq!(near.try_recv(&mut [0; 4]).unwrap().len, 1);
         let near = near.into_std();
         near.send(b"xy").unwrap();
         assert_eq!(far.recv(&mut [0; 4]).unwrap(), 2);

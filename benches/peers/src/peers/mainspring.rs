@@ -130,7 +130,7 @@ impl<const IS_POLL: bool> Datagrams for Mainspring<IS_POLL> {
         let socket = net::UdpSocket::from_std(socket).expect("the loop takes it over");
         let mut buffer = [0; LEN + 1];
         for _ in 0..count {
-            let len = socket.recv(&mut buffer).await.expect("a datagram");
+            let len = socket.recv(&mut buffer).await.expect("a datagram").len;
             socket.send(&buffer[..len]).await.expect("it goes back");
         }
     }
