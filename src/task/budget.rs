@@ -9,11 +9,37 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use super::core::Core;
+use super::core::{Core, POLLS_PER_CLOCK_LOOK};
 use crate::pin::pinned_mut;
 
 /// What a poll without a limit has: it lasts for years.
 const NO_LIMIT: u32 = u32::MAX;
+
+impl Core {
+    /// Takes one unit of the poll's budget; `false`: there is none left, yield.
+    #[inline]
+    pub(crate) fn spend(&self) -> bool {
+        let left = self.budget.get();
+        if left == 0 {
+            // Whoever polls by hand, in an entered loop but in none of its tasks, has no budget.
+            return self.current.get().is_null();
+        }
+        self.budget.set(left - 1);
+        true
+    }
+
+    /// Whether [`Core::spend`] would find a unit.
+    pub(super) fn has_budget(&self) -> bool {
+        self.budget.get() > 0 || self.current.get().is_null()
+    }
+
+    /// Whether the polls since there were `before` of them make it time to look at the clock. One that has
+    /// spent its budget was as long as many (hz_b14).
+    #[inline]
+    pub(crate) fn is_look_due(&self, before: u32) -> bool {
+        (self.polls.get() ^ before) >= POLLS_PER_CLOCK_LOOK || self.budget.get() == 0
+    }
+}
 
 /// Ready, if the current poll may complete one more operation; else it is polled again when the others
 /// have had their turn. Who polls by hand, outside every task, has no budget.

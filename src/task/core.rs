@@ -309,33 +309,9 @@ impl Core {
         id
     }
 
-    /// Whether the polls since there were `before` of them make it time to look at the clock. One that has
-    /// spent its budget was as long as many (hz_b14).
-    #[inline]
-    pub(crate) fn is_look_due(&self, before: u32) -> bool {
-        (self.polls.get() ^ before) >= POLLS_PER_CLOCK_LOOK || self.budget.get() == 0
-    }
-
     /// How many ids were given out, and so how many tasks came to this loop.
     pub(crate) fn spawned(&self) -> u64 {
         self.id_ranges.get() * ID_RANGE - (self.id_range_end.get() - self.next_id.get())
-    }
-
-    /// Takes one unit of the poll's budget; `false`: there is none left, yield.
-    #[inline]
-    pub(crate) fn spend(&self) -> bool {
-        let left = self.budget.get();
-        if left == 0 {
-            // Whoever polls by hand, in an entered loop but in none of its tasks, has no budget.
-            return self.current.get().is_null();
-        }
-        self.budget.set(left - 1);
-        true
-    }
-
-    /// Whether [`Core::spend`] would find a unit.
-    pub(super) fn has_budget(&self) -> bool {
-        self.budget.get() > 0 || self.current.get().is_null()
     }
 
     /// Where the loop's random numbers begin; the same seed gives the same ones.
