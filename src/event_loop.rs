@@ -48,7 +48,7 @@ use crate::reactor::Reactor;
 use crate::resolver::ResolverSlot;
 use crate::shim::bell;
 use crate::task::core::{
-    FAILED, Owner, POLLS, POLLS_PER_CLOCK_LOOK, POLLS_PER_TURN, TICKS, TIMED, WAITS,
+    Core, FAILED, Owner, POLLS, POLLS_PER_CLOCK_LOOK, POLLS_PER_TURN, TICKS, TIMED, WAITS,
 };
 use crate::task::hooks::Hooks;
 use crate::task::marks::Cause;
@@ -74,8 +74,6 @@ pub(crate) type TickHook = Box<dyn Fn(&TickStats)>;
 
 /// How a loop is to be: what the builder was told.
 pub(crate) struct Settings {
-    /// Most polls per tick.
-    pub(crate) batch_max: u32,
     pub(crate) name: Option<String>,
     /// So long the selector is asked again and again before the loop sleeps.
     pub(crate) spin: Duration,
@@ -257,9 +255,11 @@ impl EventLoop {
     /// With the failure that the run is to end with.
     #[inline]
     pub(crate) fn pass(&self, may_block: impl Fn(&TickStats) -> bool) -> io::Result<TickStats> {
-        let stats = self.tick(may_block)?;
-        self.after_tick(&stats);
-        Ok(stats)
+        let ticked = self.tick(may_block);
+        if let Ok(stats) = &ticked {
+            self.after_tick(stats);
+        }
+        ticked
     }
 
     /// Calls what is to be called after a tick.
@@ -269,7 +269,8 @@ impl EventLoop {
     #[inline]
     pub(crate) fn after_tick(&self, stats: &TickStats) {
         if self.core.has_watch(TICKS | FAILED) {
-            self.after_watched_tick(stats);
+            // A copy, so that the figures of other ticks need not be in memory.
+            self.after_watched_tick(*stats);
         }
     }
 
@@ -300,35 +301,31 @@ impl EventLoop {
         if self.core.has_watch(POLLS | TIMED) {
             return self.run_ready_watched();
         }
-        self.run_ready_by(|task| task.run(&self.core))
+        self.run_ready_by(|core, task| task.run(core))
     }
 
     #[inline(always)]
-    fn run_ready_by(&self, run: impl Fn(TaskRef)) -> u32 {
+    fn run_ready_by(&self, run: impl Fn(&Core, TaskRef)) -> u32 {
         let core = &*self.core;
         let ready = core.ready.len();
         self.meter.begin_tick(ready);
         // Fewer than a turn's: else the last tick had made one, which begins anew.
-        let since_turn = core.polls.get();
-        let end = (since_turn + self.settings.batch_max).min(POLLS_PER_TURN);
-        core.polls_end.set(end);
-        let mut polls = since_turn;
-        let mut stop = end.min(since_turn + ready.min(POLLS_PER_TURN as usize) as u32);
-        while polls < stop {
-            let Some(task) = core.ready.pop() else { break };
+        let mut polls = core.begin_batch();
+        let mut stop = core.batch_end(ready);
+        while let Some(task) = core.ready.pop() {
             polls += 1;
             core.polls.set(polls);
-            run(task);
+            run(core, task);
             if core.polls.get() != polls {
                 (polls, stop) = self.count_children(polls, stop);
             }
             // A poll that has spent its budget was as long as many (hz_b14).
             let is_look_due = polls % POLLS_PER_CLOCK_LOOK == 0 || core.budget.get() == 0;
-            if is_look_due && self.has_polled_for_long() {
+            if is_look_due && self.has_polled_for_long() || polls >= stop {
                 break;
             }
         }
-        core.polls.get() - since_turn
+        core.polls_in_batch()
     }
 
     /// The children of a scope have polled as well, since there were `polls`: how many there are now, and
@@ -342,7 +339,7 @@ impl EventLoop {
             return (counted, counted);
         }
         let stop = stop + (counted - polls);
-        (counted, stop.min(core.polls_end.get()))
+        (counted, stop.min(core.batch_end(usize::MAX)))
     }
 
     /// Looks at the clock, if there is anything that polling keeps waiting.

@@ -39,8 +39,8 @@ impl EventLoop {
             let ready = self.core.ready.len();
             self.timing.begin_tick(self.read_clock(), ready);
         }
-        self.run_ready_by(|task| {
-            if self.core.has_watch(TIMED) {
+        self.run_ready_by(|core, task| {
+            if core.has_watch(TIMED) {
                 self.run_timed(task);
             } else {
                 self.run_hooked(task);
@@ -107,10 +107,10 @@ impl EventLoop {
 
     #[cold]
     #[inline(never)]
-    pub(super) fn after_watched_tick(&self, stats: &TickStats) {
+    pub(super) fn after_watched_tick(&self, stats: TickStats) {
         if let Some(hooks) = self.core.hooks() {
             for hook in &self.settings.tick_hooks {
-                hooks.call(&self.core, || hook(stats));
+                hooks.call(&self.core, || hook(&stats));
             }
         }
         if let Some(payload) = self.core.take_failure() {

@@ -266,7 +266,6 @@ impl Builder {
     fn build_over(self, reactor: Reactor) -> Runtime {
         fork::watch();
         let settings = Settings {
-            batch_max: self.batch_max,
             name: self.name,
             spin: self.spin,
             reports_unfinished: self.reports_unfinished,
@@ -276,6 +275,7 @@ impl Builder {
         };
         let core = Owner::new();
         core.set_seed(self.seed);
+        core.set_batch_max(self.batch_max);
         let pool = Pool::new(self.pool);
         let event_loop = EventLoop::new(core, reactor, pool, self.clock, settings);
         event_loop.resolver.set(self.resolver);

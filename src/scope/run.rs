@@ -197,8 +197,9 @@ impl<E> Group<'_, E> {
     /// Runs `batch` children, but no more than the turn allows; one in any case, or a scope that always
     /// comes last in its turn would never go on. `true`: what is left is to be dropped.
     fn run(&self, batch: usize) -> bool {
+        let end = self.keeper.polls_end();
         for count in 0..batch {
-            if count > 0 && self.keeper.is_turn_over() {
+            if count > 0 && self.keeper.polls() >= end {
                 return false;
             }
             let ran = self.keeper.run_next();

@@ -363,12 +363,21 @@ impl<'env> Keeper<'env> {
         self.children.ready.len()
     }
 
-    /// Whether the turn allows no further child's poll. Who polls the scope by hand, outside every task, is
+    /// How many polls there were in this turn,
+    #[inline]
+    pub(crate) fn polls(&self) -> u32 {
+        self.children.core().polls.get()
+    }
+
+    /// ... and at how many it allows no further child's. Who polls the scope by hand, outside every task, is
     /// in no turn.
     #[inline]
-    pub(crate) fn is_turn_over(&self) -> bool {
+    pub(crate) fn polls_end(&self) -> u32 {
         let core = self.children.core();
-        core.polls.get() >= core.polls_end.get() && !core.current.get().is_null()
+        if core.current.get().is_null() {
+            return u32::MAX;
+        }
+        core.batch_end(usize::MAX)
     }
 
     /// Whether anything was notified, or a child has panicked, since the news were last taken.

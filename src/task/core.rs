@@ -99,8 +99,10 @@ pub(crate) struct Core {
     pub(crate) caller: Cell<Option<&'static Location<'static>>>,
     /// Polls since the last turn, those of scopes' children among them,
     pub(crate) polls: Cell<u32>,
-    /// ... and where this tick's end.
-    pub(crate) polls_end: Cell<u32>,
+    /// ... and how many of them there were when this tick began, or the last one.
+    batch_began: Cell<u32>,
+    /// Most polls per tick.
+    batch_max: Cell<u32>,
     /// The panic of the child that a scope ran last.
     pub(super) escaped: Cell<Option<Box<Escaped>>>,
     /// The state of the random numbers.
@@ -162,7 +164,8 @@ impl Core {
             budget: Cell::new(BUDGET),
             caller: Cell::new(None),
             polls: Cell::new(0),
-            polls_end: Cell::new(POLLS_PER_TURN),
+            batch_began: Cell::new(0),
+            batch_max: Cell::new(POLLS_PER_TURN),
             escaped: Cell::new(None),
             random: Cell::new(0),
             cause: Cell::new(Cause::Task),
@@ -307,6 +310,33 @@ impl Core {
         }
         self.next_id.set(id + 1);
         id
+    }
+
+    /// No tick makes more polls than that from now on.
+    pub(crate) fn set_batch_max(&self, batch_max: u32) {
+        self.batch_max.set(batch_max);
+    }
+
+    /// A tick begins to poll. Says how many polls there were since the last turn.
+    #[inline]
+    pub(crate) fn begin_batch(&self) -> u32 {
+        let polls = self.polls.get();
+        self.batch_began.set(polls);
+        polls
+    }
+
+    /// At how many polls since the last turn a batch of `ready` tasks ends: after so many, unless tick or turn
+    /// allow fewer.
+    #[inline]
+    pub(crate) fn batch_end(&self, ready: usize) -> u32 {
+        let most = ready.min(self.batch_max.get() as usize) as u32;
+        (self.batch_began.get() + most).min(POLLS_PER_TURN)
+    }
+
+    /// How many polls this tick has made.
+    #[inline]
+    pub(crate) fn polls_in_batch(&self) -> u32 {
+        self.polls.get() - self.batch_began.get()
     }
 
     /// How many ids were given out, and so how many tasks came to this loop.
