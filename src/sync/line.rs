@@ -183,6 +183,16 @@ where
             self.state.set(State::Done);
             return Poll::Ready(self.line.take(request));
         }
+        self.wait_first(request, cx)
+    }
+
+    /// Apart, so that what need not wait is short.
+    #[inline(never)]
+    fn wait_first(
+        self: Pin<&Self>,
+        request: <P::Target as Line>::Request,
+        cx: &Context<'_>,
+    ) -> Poll<Handed<P>> {
         self.state.set(State::Waiting);
         let word = self.line.word();
         let node = pinned!(self, node);
