@@ -94,7 +94,7 @@ impl<T> Shared<T> {
         drop(ring);
         let task = Core::with_current(|core| core.and_then(Core::current_task));
         if let Some(task) = task {
-            self.tag.set_peer(Peer::LastSeen(task.id()));
+            self.tag.set_peer(Peer::last_seen(task.id()));
         }
         self.waiting.give_all(|| ());
         drop(pushed_out);

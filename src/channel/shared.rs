@@ -330,7 +330,9 @@ impl<T> Shared<T> {
     #[inline(always)]
     fn number_for_receivers(&self) -> u64 {
         #[cfg(feature = "inspect")]
-        return self.tag.number_with(seen(self.last_sender.get()));
+        return self
+            .tag
+            .number_with(Peer::last_seen(self.last_sender.get()));
         #[cfg(not(feature = "inspect"))]
         self.tag.number()
     }
@@ -339,18 +341,10 @@ impl<T> Shared<T> {
     #[inline]
     fn number_for_senders(&self) -> u64 {
         #[cfg(feature = "inspect")]
-        return self.tag.number_with(seen(self.last_receiver.get()));
+        return self
+            .tag
+            .number_with(Peer::last_seen(self.last_receiver.get()));
         #[cfg(not(feature = "inspect"))]
         self.tag.number()
-    }
-}
-
-#[cfg(feature = "inspect")]
-#[inline]
-fn seen(id: u64) -> Peer {
-    if id == 0 {
-        Peer::Nobody
-    } else {
-        Peer::LastSeen(id)
     }
 }

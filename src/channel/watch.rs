@@ -76,7 +76,7 @@ impl<T> Shared<T> {
     fn note_peer(&self) {
         let task = Core::with_current(|core| core.and_then(Core::current_task));
         if let Some(task) = task {
-            self.tag.set_peer(Peer::LastSeen(task.id()));
+            self.tag.set_peer(Peer::last_seen(task.id()));
         }
     }
 

@@ -204,10 +204,8 @@ impl Line for Barrier {
     fn joined(&self, _: u64) -> u64 {
         self.arrived.set(self.arrived.get() + 1);
         // Who came last may come again.
-        self.tag.set_peer(match Who::is_polled_now().task {
-            0 => Peer::Nobody,
-            task => Peer::LastSeen(task),
-        });
+        self.tag
+            .set_peer(Peer::last_seen(Who::is_polled_now().task));
         self.round.get()
     }
 

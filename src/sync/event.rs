@@ -126,7 +126,8 @@ impl Line for Event {
     fn word(&self) -> u64 {
         let word = self.tag.number();
         if self.last_user.get().task != 0 {
-            self.tag.set_peer(Peer::LastSeen(self.last_user.get().task));
+            self.tag
+                .set_peer(Peer::last_seen(self.last_user.get().task));
         }
         word
     }

@@ -190,7 +190,8 @@ impl Line for Notify {
     fn word(&self) -> u64 {
         let word = self.tag.number();
         if self.last_user.get().task != 0 {
-            self.tag.set_peer(Peer::LastSeen(self.last_user.get().task));
+            self.tag
+                .set_peer(Peer::last_seen(self.last_user.get().task));
         }
         word
     }

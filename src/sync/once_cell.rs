@@ -213,10 +213,7 @@ impl<T> OnceCell<T> {
 
 impl Readers {
     fn note_peer(&self) {
-        self.tag.set_peer(match self.filler.get().task {
-            0 => Peer::Nobody,
-            task => Peer::Holder(task),
-        });
+        self.tag.set_peer(Peer::holder(self.filler.get().task));
     }
 }
 

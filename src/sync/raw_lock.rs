@@ -79,10 +79,7 @@ impl RawLock {
     }
 
     fn peer(&self) -> Peer {
-        match self.holder.get().task {
-            0 => Peer::Nobody,
-            task => Peer::Holder(task),
-        }
+        Peer::holder(self.holder.get().task)
     }
 }
 

@@ -268,10 +268,10 @@ impl<T> RwLock<T> {
 
     fn note_peer(&self) {
         let task = self.last_user.get().task;
-        self.tag.set_peer(match (task, self.is_written.get()) {
-            (0, _) => Peer::Nobody,
-            (_, true) => Peer::Holder(task),
-            (_, false) => Peer::LastSeen(task),
+        self.tag.set_peer(if self.is_written.get() {
+            Peer::holder(task)
+        } else {
+            Peer::last_seen(task)
         });
     }
 }

@@ -13,15 +13,46 @@
 
 use std::panic::Location;
 
-/// What a task is to a primitive that others wait for.
+/// Set in a [`Peer`] who holds what it is the peer of. No id of a task comes so far.
+const HOLDS: u64 = 1 << 63;
+
+/// A task that others may have to wait for, and what it is to the primitive: one word, written at each wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Peer {
+pub(crate) struct Peer(u64);
+
+/// What a [`Peer`] is, of the task with this id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
     /// Nobody is known.
     Nobody,
     /// Holds it: who waits goes on when this task lets go.
     Holder(u64),
     /// Was the last at the other end: who waits may go on when it comes again.
     LastSeen(u64),
+}
+
+impl Peer {
+    pub(crate) const NOBODY: Peer = Peer(0);
+
+    /// The task with this id holds it; nobody does, if that is 0.
+    #[inline]
+    pub(crate) fn holder(id: u64) -> Peer {
+        Peer(id | HOLDS)
+    }
+
+    /// The task with this id was the last at the other end; nobody was, if that is 0.
+    #[inline]
+    pub(crate) fn last_seen(id: u64) -> Peer {
+        Peer(id)
+    }
+
+    pub(crate) fn role(self) -> Role {
+        match self.0 & !HOLDS {
+            0 => Role::Nobody,
+            id if self.0 & HOLDS != 0 => Role::Holder(id),
+            id => Role::LastSeen(id),
+        }
+    }
 }
 
 /// What the table says of a primitive.
@@ -113,7 +144,7 @@ mod imp {
         pub(crate) fn number(&self) -> u64 {
             match self.note.get() {
                 Some(note) => note.number,
-                None => self.enter(Peer::Nobody),
+                None => self.enter(Peer::NOBODY),
             }
         }
 

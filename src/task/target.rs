@@ -15,7 +15,7 @@ use mainspring_sys::{Instant, Interest};
 
 use super::info::TaskInfo;
 use super::join::TaskId;
-use super::resource::{self, Peer};
+use super::resource::{self, Peer, Role};
 
 /// Of a set with more tasks than this, the others are counted.
 const MEMBERS_SHOWN: usize = 20;
@@ -70,7 +70,7 @@ impl Resource {
             what,
             number: found.as_ref().map_or(0, |_| number),
             made_at: found.as_ref().map(|found| found.made_at),
-            peer: found.as_ref().map_or(Peer::Nobody, |found| found.peer),
+            peer: found.as_ref().map_or(Peer::NOBODY, |found| found.peer),
             members: found.map_or_else(Vec::new, |found| found.members),
             is_peer_gone: false,
         }
@@ -97,8 +97,8 @@ impl Resource {
     /// The task that holds it: who waits goes on when that one lets go.
     #[must_use]
     pub fn holder(&self) -> Option<TaskId> {
-        match self.peer {
-            Peer::Holder(id) => Some(TaskId::new(id)),
+        match self.peer.role() {
+            Role::Holder(id) => Some(TaskId::new(id)),
             _ => None,
         }
     }
@@ -106,8 +106,8 @@ impl Resource {
     /// The task that used its other end last: who waits may go on when that one comes again.
     #[must_use]
     pub fn last_user(&self) -> Option<TaskId> {
-        match self.peer {
-            Peer::LastSeen(id) => Some(TaskId::new(id)),
+        match self.peer.role() {
+            Role::LastSeen(id) => Some(TaskId::new(id)),
             _ => None,
         }
     }
@@ -133,9 +133,9 @@ impl Resource {
 
     /// The task that could let who waits go on.
     pub(crate) fn peer(&self) -> Option<u64> {
-        match self.peer {
-            Peer::Nobody => None,
-            Peer::Holder(id) | Peer::LastSeen(id) => Some(id),
+        match self.peer.role() {
+            Role::Nobody => None,
+            Role::Holder(id) | Role::LastSeen(id) => Some(id),
         }
     }
 
@@ -155,10 +155,10 @@ impl Resource {
         if self.members.len() > MEMBERS_SHOWN {
             write!(f, " and {} more", self.members.len() - MEMBERS_SHOWN)?;
         }
-        match self.peer {
-            Peer::Nobody => return Ok(()),
-            Peer::Holder(id) => write!(f, ", held by task {id}")?,
-            Peer::LastSeen(id) => write!(f, ", last used by task {id}")?,
+        match self.peer.role() {
+            Role::Nobody => return Ok(()),
+            Role::Holder(id) => write!(f, ", held by task {id}")?,
+            Role::LastSeen(id) => write!(f, ", last used by task {id}")?,
         }
         if self.is_peer_gone {
             f.write_str(", which has ended or is another loop's")?;
