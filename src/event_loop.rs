@@ -325,7 +325,7 @@ impl EventLoop {
                 break;
             }
         }
-        core.polls_in_batch()
+        polls - core.batch_began()
     }
 
     /// The children of a scope have polled as well, since there were `polls`: how many there are now, and

@@ -8,6 +8,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use crate::task::core::Core;
+use crate::task::raw::TaskRef;
 use crate::task::wait::{WaitNode, WaitQueue};
 
 /// A [`WaitQueue`] that knows how many stand in it.
@@ -52,12 +53,10 @@ impl<T> Line<T> {
         node: Pin<&WaitNode<T>>,
         cx: &Context<'_>,
         word: u64,
-    ) -> bool {
-        let has_entered = self.queue.enter(core, node, cx, word);
-        if has_entered {
-            self.one_more();
-        }
-        has_entered
+    ) -> Option<TaskRef> {
+        let task = self.queue.enter(core, node, cx, word)?;
+        self.one_more();
+        Some(task)
     }
 
     /// [`WaitQueue::poll_in`].
@@ -92,8 +91,13 @@ impl<T> Line<T> {
         polled
     }
 
-    /// [`WaitQueue::give_awake`].
+    /// [`WaitQueue::give_task`].
     #[inline(always)]
+    pub(super) fn give_task(&self, value: T) -> Result<(), T> {
+        self.queue.give_task(value, || self.one_less())
+    }
+
+    /// [`WaitQueue::give_awake`].
     pub(super) fn give(&self, value: T) -> Result<(), T> {
         self.queue.give_awake(value, || self.one_less())
     }

@@ -92,7 +92,7 @@ impl<T> Shared<T> {
             if let Some(answer) = self.fetch() {
                 return Poll::Ready(answer);
             }
-            if self.receiver.enter(core, self.node(), cx, 0) {
+            if self.receiver.enter(core, self.node(), cx, 0).is_some() {
                 return Poll::Pending;
             }
             self.poll_slowly(core, cx)

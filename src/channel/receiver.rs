@@ -5,7 +5,7 @@ use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use super::sender::AllDone;
 use super::shared::{Gift, Shared};
@@ -290,23 +290,22 @@ impl<T> Future for RecvMany<'_, T> {
             return Poll::Ready(0);
         }
         let (node, items) = pinned_beside!(self, node, items);
+        let Some(first) = ready!(shared.poll_recv(node, cx)) else {
+            return Poll::Ready(0);
+        };
+        items.push(first);
+        let mut count = 1;
         Core::with_current(|core| {
-            let first = shared.poll_recv_in(core, node, cx);
-            first.map(|first| {
-                let Some(first) = first else { return 0 };
-                items.push(first);
-                let mut count = 1;
-                // Each item is one unit of the budget, and the rest can wait.
-                while count < limit && shared.len() > 0 && core.is_none_or(Core::spend) {
-                    let Some(item) = shared.try_recv(core) else {
-                        break;
-                    };
-                    items.push(item);
-                    count += 1;
-                }
-                count
-            })
-        })
+            // Each item is one unit of the budget, and the rest can wait.
+            while count < limit && shared.len() > 0 && core.is_none_or(Core::spend) {
+                let Some(item) = shared.try_recv(core) else {
+                    break;
+                };
+                items.push(item);
+                count += 1;
+            }
+        });
+        Poll::Ready(count)
     }
 }
 

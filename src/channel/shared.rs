@@ -30,6 +30,7 @@ use super::buffer::{Buffer, Order};
 use super::line::Line;
 use super::statistics::Statistics;
 use crate::task::core::Core;
+use crate::task::raw::TaskRef;
 #[cfg(feature = "inspect")]
 use crate::task::resource::Peer;
 use crate::task::resource::Tag;
@@ -193,18 +194,23 @@ impl<T> Shared<T> {
     #[inline(always)]
     fn put(&self, item: T) {
         let number = self.next_number();
-        if let Err(gift) = self.receivers.give(Gift::Item(number, item)) {
-            self.keep(gift);
+        if let Err(Gift::Item(number, item)) = self.receivers.give_task(Gift::Item(number, item)) {
+            self.put_slowly(number, item);
         }
     }
 
+    /// Nobody waits, or who stands first does so in an unusual way.
     #[inline(never)]
-    fn keep(&self, gift: Gift<T>) {
-        if let Gift::Item(number, item) = gift {
-            self.buffer.push(number, item);
-            if self.len() > self.peak.get() {
-                self.peak.set(self.len());
-            }
+    fn put_slowly(&self, number: u64, item: T) {
+        if let Err(Gift::Item(number, item)) = self.receivers.give(Gift::Item(number, item)) {
+            self.keep(number, item);
+        }
+    }
+
+    fn keep(&self, number: u64, item: T) {
+        self.buffer.push(number, item);
+        if self.len() > self.peak.get() {
+            self.peak.set(self.len());
         }
     }
 
@@ -236,7 +242,7 @@ impl<T> Shared<T> {
             Some(Bid::Item(item)) => {
                 let number = self.next_number();
                 if self.receivers.is_empty() {
-                    self.keep(Gift::Item(number, item));
+                    self.keep(number, item);
                 } else {
                     met = Some((number, item));
                 }
@@ -318,12 +324,18 @@ impl<T> Shared<T> {
 
     #[inline]
     fn note_receiver(&self, core: Option<&Core>) {
-        #[cfg(feature = "inspect")]
         if let Some(task) = core.and_then(Core::current_task) {
-            self.last_receiver.set(task.id());
+            self.note_receiving(task);
         }
+    }
+
+    /// As [`Shared::note_receiver`], of the task that is being polled.
+    #[inline(always)]
+    fn note_receiving(&self, task: TaskRef) {
+        #[cfg(feature = "inspect")]
+        self.last_receiver.set(task.id());
         #[cfg(not(feature = "inspect"))]
-        let _ = core;
+        let _ = task;
     }
 
     /// The number to wait under for an item.

@@ -84,6 +84,27 @@ impl<N: Linked> Queue<N> {
         }
     }
 
+    /// As [`Queue::push_back`], for a node whose links are written here for the first time.
+    ///
+    /// # Safety
+    ///
+    /// `node` stands nowhere, and its links are the caller's to write.
+    #[inline(always)]
+    pub(crate) unsafe fn push_back_new(&self, node: Pin<&N>) {
+        let links = links_of(node);
+        let last = self.last.replace(links);
+        let prev = if last.is_null() { EDGE } else { last };
+        // SAFETY: as in `push_back`; the links are cells, so a shared reference may write them (LIST-5).
+        unsafe {
+            links.cast_mut().write(Links::between(prev, EDGE));
+            if last.is_null() {
+                self.first.set(links);
+            } else {
+                (*last).next.set(links);
+            }
+        }
+    }
+
     /// Takes the first node out, unlinked.
     ///
     /// ```text
@@ -92,13 +113,27 @@ impl<N: Linked> Queue<N> {
     /// ```
     ///
     /// The pointer is valid until the node's owner drops it.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn pop_front(&self) -> Option<NonNull<N>> {
+        // SAFETY: its links are reset here, if there is one; it is live (LIST-2), and its owner's until then.
+        unsafe {
+            let node = self.take_front()?;
+            N::links(node).as_ref().reset();
+            Some(node)
+        }
+    }
+
+    /// As [`Queue::pop_front`], for a node whose links nobody reads any more.
+    ///
+    /// # Safety
+    ///
+    /// The links still say that it stands here: they are not read before they are written anew.
+    #[inline(always)]
+    pub(crate) unsafe fn take_front(&self) -> Option<NonNull<N>> {
         let node = self.first()?;
         // SAFETY: it stands in this queue, so it is live (LIST-2), and so is its neighbour.
         unsafe {
-            let links = N::links(node).as_ref();
-            let next = links.next.get();
+            let next = N::links(node).as_ref().next.get();
             if is_edge(next) {
                 self.first.set(ptr::null());
                 self.last.set(ptr::null());
@@ -106,7 +141,6 @@ impl<N: Linked> Queue<N> {
                 (*next).prev.set(EDGE);
                 self.first.set(next);
             }
-            links.reset();
         }
         Some(node)
     }

@@ -424,6 +424,14 @@ fn a_new_node_is_linked_without_a_look_at_its_own_words() {
         Ring::unlink(node.as_ref());
         Chain::unlink(node.as_ref());
     }
+    let queue = Queue::new();
+    for node in &nodes[..3] {
+        node.links.prev.set(junk);
+        node.links.next.set(junk);
+        // SAFETY: the node stands nowhere, whatever its links say, as for the ring.
+        unsafe { queue.push_back_new(node.as_ref()) };
+    }
+    check_queue(&queue, &VecDeque::from([0, 1, 2]));
 }
 
 #[test]
@@ -451,6 +459,23 @@ fn a_node_that_leaves_for_ever_is_passed_over_by_its_neighbours() {
             Chain::unlink(nodes[index].as_ref());
         }
     }
+}
+
+#[test]
+fn a_node_that_is_taken_for_ever_is_passed_over_by_who_stands_behind_it() {
+    let (nodes, queue) = (nodes(), Queue::new());
+    for node in &nodes[..3] {
+        queue.push_back(node.as_ref());
+    }
+    for (taken, left) in [[1, 2].as_slice(), &[2], &[]].into_iter().enumerate() {
+        // SAFETY: its links are not used again, only wiped.
+        let node = unsafe { queue.take_front() };
+        assert_eq!(node.map(index), Some(taken));
+        nodes[taken].links.reset();
+        check_queue(&queue, &left.iter().copied().collect());
+    }
+    // SAFETY: the queue is empty, so there is no node whose links could be read.
+    assert!(unsafe { queue.take_front() }.is_none());
 }
 
 #[test]

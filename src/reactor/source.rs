@@ -243,7 +243,7 @@ impl Source {
             let word = fd.as_raw_fd() as u64;
             let side = self.side(direction);
             let is_short = !side.is_ready.get() && self.is_armed(direction, core);
-            if is_short && side.waiters.enter(core, node, cx, word) {
+            if is_short && side.waiters.enter(core, node, cx, word).is_some() {
                 return Poll::Pending;
             }
             self.poll_ready_in(core, direction, fd, node, cx, find)

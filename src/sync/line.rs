@@ -196,13 +196,12 @@ where
         self.state.set(State::Waiting);
         let word = self.line.word();
         let node = pinned!(self, node);
-        let has_entered =
-            Core::with_current(|core| self.line.waiters().enter(core, node, cx, word));
-        if has_entered {
-            self.node.set_request(self.line.joined(request));
-            return Poll::Pending;
+        let task = Core::with_current(|core| self.line.waiters().enter(core, node, cx, word));
+        if task.is_none() {
+            return self.wait(cx);
         }
-        self.wait(cx)
+        self.node.set_request(self.line.joined(request));
+        Poll::Pending
     }
 
     /// It was polled before.

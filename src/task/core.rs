@@ -333,10 +333,10 @@ impl Core {
         (self.batch_began.get() + most).min(POLLS_PER_TURN)
     }
 
-    /// How many polls this tick has made.
+    /// How many polls since the last turn there were when this tick began.
     #[inline]
-    pub(crate) fn polls_in_batch(&self) -> u32 {
-        self.polls.get() - self.batch_began.get()
+    pub(crate) fn batch_began(&self) -> u32 {
+        self.batch_began.get()
     }
 
     /// How many ids were given out, and so how many tasks came to this loop.

@@ -76,11 +76,33 @@ impl<T> Shared<T> {
         node: Pin<&WaitNode<Gift<T>>>,
         cx: &Context<'_>,
     ) -> Poll<Option<T>> {
-        Core::with_current(|core| self.poll_recv_in(core, node, cx))
+        match node.fetch() {
+            Some(Gift::Item(_, item)) => Poll::Ready(Some(item)),
+            Some(Gift::End) => Poll::Ready(None),
+            None => self.poll_recv_anew(node, cx),
+        }
     }
 
-    #[inline]
-    pub(in crate::channel) fn poll_recv_in(
+    /// Nothing was handed over.
+    #[inline(never)]
+    fn poll_recv_anew(&self, node: Pin<&WaitNode<Gift<T>>>, cx: &Context<'_>) -> Poll<Option<T>> {
+        Core::with_current(|core| {
+            if self.len() > 0 || self.capacity == 0 || self.is_closed() || !self.tag.is_entered() {
+                return self.poll_recv_slowly(core, node, cx);
+            }
+            let word = self.number_for_receivers();
+            let Some(task) = self.receivers.enter(core, node, cx, word) else {
+                return self.wait_recv(core, node, cx);
+            };
+            self.note_receiving(task);
+            Poll::Pending
+        })
+    }
+
+    /// It waits already, or there is an item, or no room for one by itself; or the end may have come, or nobody
+    /// waited before.
+    #[inline(never)]
+    fn poll_recv_slowly(
         &self,
         core: Option<&Core>,
         node: Pin<&WaitNode<Gift<T>>>,
@@ -89,30 +111,6 @@ impl<T> Shared<T> {
         if node.is_queued() {
             return self.wait_recv(core, node, cx);
         }
-        match node.fetch() {
-            Some(Gift::Item(_, item)) => return Poll::Ready(Some(item)),
-            Some(Gift::End) => return Poll::Ready(None),
-            None => {}
-        }
-        if self.len() > 0 || self.capacity == 0 || self.is_closed() || !self.tag.is_entered() {
-            return self.poll_recv_slowly(core, node, cx);
-        }
-        self.note_receiver(core);
-        let word = self.number_for_receivers();
-        if self.receivers.enter(core, node, cx, word) {
-            return Poll::Pending;
-        }
-        self.wait_recv(core, node, cx)
-    }
-
-    /// There is an item, or no room for one by itself; or the end may have come, or nobody waited before.
-    #[inline(never)]
-    fn poll_recv_slowly(
-        &self,
-        core: Option<&Core>,
-        node: Pin<&WaitNode<Gift<T>>>,
-        cx: &Context<'_>,
-    ) -> Poll<Option<T>> {
         if self.len() > 0 || self.capacity == 0 && !self.senders.is_empty() {
             if !core.is_none_or(Core::spend) {
                 cx.waker().wake_by_ref();
@@ -125,15 +123,15 @@ impl<T> Shared<T> {
         if self.has_ended() {
             return Poll::Ready(None);
         }
-        self.note_receiver(core);
         let word = self.number_for_receivers();
-        if self.receivers.enter(core, node, cx, word) {
-            if self.capacity == 0 {
-                self.settle();
-            }
-            return Poll::Pending;
+        let Some(task) = self.receivers.enter(core, node, cx, word) else {
+            return self.wait_recv(core, node, cx);
+        };
+        self.note_receiving(task);
+        if self.capacity == 0 {
+            self.settle();
         }
-        self.wait_recv(core, node, cx)
+        Poll::Pending
     }
 
     /// The longer way into the line, for a waker that is not the running task's, or another one than before.
@@ -145,6 +143,7 @@ impl<T> Shared<T> {
         node: Pin<&WaitNode<Gift<T>>>,
         cx: &Context<'_>,
     ) -> Poll<Option<T>> {
+        self.note_receiver(core);
         loop {
             match self.receivers.poll_in(core, node, cx, self.tag.number()) {
                 Poll::Ready(Gift::Item(_, item)) => return Poll::Ready(Some(item)),

@@ -58,8 +58,7 @@ impl<T> Shared<T> {
                         }
                         node.put(Bid::Item(item));
                     }
-                    Some(bid) => node.put(bid),
-                    None => {}
+                    bid => node.put_back(bid),
                 }
             }
             self.poll_send_slowly(core, node, cx)

@@ -36,7 +36,7 @@ use std::pin::{Pin, pin};
 use std::ptr::{self, NonNull};
 use std::task::{Context, Poll};
 
-use super::{Core, Kind, Place, TaskRef, Waiter, forgotten_cancel};
+use super::{Core, Kind, Place, TaskRef, Waiter, forgotten_cancel, waker};
 use crate::list::{Linked, Queue};
 use crate::shim::Cell;
 
@@ -155,6 +155,12 @@ impl<T, R: Copy> WaitNode<T, R> {
         let passes = brought.as_ref().is_some_and(test);
         self.slot.set(brought);
         passes
+    }
+
+    /// Puts back what [`WaitNode::fetch`] took.
+    #[inline]
+    pub(crate) fn put_back(&self, value: Option<T>) {
+        self.slot.set(value);
     }
 
     /// Puts `value` into the slot of a node that stands in no queue: for later, or for whoever serves it
@@ -306,8 +312,9 @@ impl<T, R: Copy> WaitQueue<T, R> {
     }
 
     /// The short way into the queue, for nearly everybody: a node that waits nowhere, and the waker of
-    /// the task that is polled. What was handed to it before is forgotten. `false`: nothing was done,
-    /// [`WaitQueue::poll_in`] must do it.
+    /// the task that is polled, which is the answer. What was handed to it before is forgotten. `None`:
+    /// nothing was done, [`WaitQueue::poll_in`] must do it.
+    #[must_use]
     #[inline(always)]
     pub(crate) fn enter(
         &self,
@@ -315,15 +322,19 @@ impl<T, R: Copy> WaitQueue<T, R> {
         node: Pin<&WaitNode<T, R>>,
         cx: &Context<'_>,
         word: u64,
-    ) -> bool {
-        let Some(task) = node.waiter.arm_fresh(cx, core, word) else {
-            return false;
-        };
-        self.0.push_back(node);
-        // SAFETY: `arm_fresh` gave it just now, and a queue does not touch the chain.
-        unsafe { node.waiter().join_chain(task, core) };
+    ) -> Option<TaskRef> {
+        if !node.is_new() {
+            return None;
+        }
+        let core = core?;
+        let task = core.current_task_of(cx.waker())?;
+        // SAFETY: it is new, and linked at once.
+        unsafe {
+            node.waiter().arm_first(task, core, word, Place::Queue);
+            self.0.push_back_new(node);
+        }
         node.slot.set(None);
-        true
+        Some(task)
     }
 
     /// As [`WaitQueue::poll_in`], for a node that brings something: what was [put](WaitNode::put) into its
@@ -354,7 +365,8 @@ impl<T, R: Copy> WaitQueue<T, R> {
     /// Takes what the one who waits longest has brought, and hands it the answer; `false`: nobody waits.
     /// No user code runs in `answer`.
     pub(crate) fn exchange(&self, answer: impl FnOnce(Option<T>) -> T) -> bool {
-        let Some(node) = self.pop() else {
+        // SAFETY: it is delivered to, and `answer` runs no user code.
+        let Some(node) = (unsafe { self.pop() }) else {
             return false;
         };
         // SAFETY: WAIT-4, it was linked until now.
@@ -373,14 +385,20 @@ impl<T, R: Copy> WaitQueue<T, R> {
     }
 
     /// Takes out whoever waits longest.
+    ///
+    /// # Safety
+    /// It is [delivered](WaitQueue::deliver) to before anybody asks where it stands.
     #[inline]
-    fn pop(&self) -> Option<NonNull<WaitNode<T, R>>> {
+    unsafe fn pop(&self) -> Option<NonNull<WaitNode<T, R>>> {
         loop {
-            let node = self.0.pop_front()?;
+            // SAFETY: either way it is as good as new next, and nobody reads the links of a new node (WAIT-3).
+            let node = unsafe { self.0.take_front()? };
             // SAFETY: WAIT-4, it was linked until now.
-            if unsafe { node.as_ref() }.waiter.kind.get() != Kind::Marker {
+            let waiter = unsafe { &node.as_ref().waiter };
+            if waiter.kind.get() != Kind::Marker {
                 return Some(node);
             }
+            waiter.place.set(Place::New);
         }
     }
 
@@ -397,7 +415,8 @@ impl<T, R: Copy> WaitQueue<T, R> {
     /// Hands `value` to whoever waits longest and wakes it; gives it back if nobody waits.
     #[inline(always)]
     pub(crate) fn give(&self, value: T) -> Result<(), T> {
-        match self.pop() {
+        // SAFETY: it is delivered to at once.
+        match unsafe { self.pop() } {
             Some(node) => {
                 Self::deliver(node, value);
                 Ok(())
@@ -408,25 +427,7 @@ impl<T, R: Copy> WaitQueue<T, R> {
 
     /// As [`WaitQueue::give`], past the ghosts, which are taken out; `left` is called for each that leaves the
     /// queue.
-    #[inline(always)]
     pub(crate) fn give_awake(&self, value: T, mut left: impl FnMut()) -> Result<(), T> {
-        let Some(first) = self.0.first() else {
-            return Err(value);
-        };
-        // SAFETY: WAIT-4 and WAIT-7, it stands in this queue.
-        if unsafe { !first.as_ref().waiter.is_awake() } {
-            return self.give_past_ghosts(value, left);
-        }
-        left();
-        self.0.pop_front();
-        Self::deliver(first, value);
-        Ok(())
-    }
-
-    /// The rest of [`WaitQueue::give_awake`], where a ghost, or a marker, stands in front.
-    #[cold]
-    #[inline(never)]
-    fn give_past_ghosts(&self, value: T, mut left: impl FnMut()) -> Result<(), T> {
         self.skip_ghosts(|_| false, &mut left);
         if self.is_empty() {
             return Err(value);
@@ -435,9 +436,35 @@ impl<T, R: Copy> WaitQueue<T, R> {
         self.give(value)
     }
 
+    /// The short way of [`WaitQueue::give_awake`], to nearly everybody: it is gone only if the one who stands
+    /// first is a task that waits with the waker it was polled with.
+    #[inline(always)]
+    pub(crate) fn give_task(&self, value: T, left: impl FnOnce()) -> Result<(), T> {
+        let Some(first) = self.0.first() else {
+            return Err(value);
+        };
+        // SAFETY: WAIT-4, a linked node lives; user code runs only at the very end, if at all.
+        let node = unsafe { Pin::new_unchecked(first.as_ref()) };
+        // SAFETY: WAIT-7, its body is written.
+        let Some(task) = (unsafe { node.waiter().queued_task() }) else {
+            return Err(value);
+        };
+        left();
+        // SAFETY: it is as good as new next, and nobody reads the links of a new node (WAIT-3).
+        let _ = unsafe { self.0.take_front() };
+        node.slot.set(Some(value));
+        // SAFETY: it has left its queue just now, with a bare pointer.
+        unsafe { node.waiter().leave_chain() };
+        waker::wake_task(task);
+        Ok(())
+    }
+
     /// Hands `make()` to each of those who wait now; who joins meanwhile is not served.
     pub(crate) fn give_all(&self, mut make: impl FnMut() -> T) {
-        let Some(first) = self.pop() else { return };
+        // SAFETY: it is delivered to, and until then nobody asks.
+        let Some(first) = (unsafe { self.pop() }) else {
+            return;
+        };
         if self.0.is_empty() {
             Self::deliver(first, make());
         } else {

@@ -165,7 +165,12 @@ impl Waiter {
             let (Some(core), Some(task)) = (core, task) else {
                 return self.arm_timer(cx, ns);
             };
-            self.arm_first(task, core, &core.timers.fresh, ns);
+            assert!(self.is_new());
+            // SAFETY: it is new, and linked at once.
+            unsafe {
+                self.arm_first(task, core, ns, Place::Ring);
+                core.timers.fresh.push_new(self);
+            }
             true
         })
     }
