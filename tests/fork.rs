@@ -71,6 +71,7 @@ suite! {
     p63_a_child_that_drops_the_runtime_removes_no_temporary_file_of_the_parent,
     p63_what_a_file_took_before_the_fork_the_parent_writes_alone,
     p63_what_standard_output_took_before_the_fork_the_parent_writes_alone,
+    p63_a_thread_that_reads_standard_input_at_a_fork_does_not_hold_up_the_child,
     p63_after_fork_the_clocks_are_watched_anew_and_the_parent_hears_nothing,
     p63_a_daemon_takes_its_loop_along,
     p63_a_thread_with_a_loop_of_its_own_does_not_hinder_a_fork,
@@ -973,6 +974,59 @@ fn p63_what_standard_output_took_before_the_fork_the_parent_writes_alone(kind: B
     drop((output, runtime));
     assert_eq!(count(), 1);
     std::fs::remove_file(path).unwrap();
+}
+
+/// Standard input from here on: a pipe that a thread has to wait for. The other end of it.
+fn new_input() -> (std::fs::File, stdio::Stdin) {
+    let (reader, writer) = rustix::pipe::pipe().unwrap();
+    rustix::stdio::dup2_stdin(&reader).unwrap();
+    // It can't be opened again; the first is the duplicate.
+    let refused = Fault::Errno(rustix::io::Errno::ACCESS.raw_os_error());
+    let plan = Plan::new().from(Call::OpenFile, 2, 9, refused).install();
+    let input = stdio::stdin().unwrap();
+    drop(plan);
+    assert!(input.uses_pool());
+    (writer.into(), input)
+}
+
+fn p63_a_thread_that_reads_standard_input_at_a_fork_does_not_hold_up_the_child(kind: BackendKind) {
+    let builder = Builder::new().backend(kind).blocking_threads_max(1);
+    let runtime = Cell::new(Some(builder.build().unwrap()));
+    let parent = runtime.take().unwrap();
+    let (mut far, mut input) = new_input();
+    let reader = parent.spawn(async move {
+        let mut byte = [0];
+        input.read_exact(&mut byte).await.unwrap();
+        byte[0]
+    });
+    let is_read = async {
+        while mainspring::task::blocking::statistics().unwrap().running == 0 {
+            mainspring::yield_now().await;
+        }
+    };
+    parent.block_on(is_read).unwrap();
+    runtime.set(Some(parent));
+    // It is on its way to the lock, has it, or waits with it.
+    for _ in 0..10 {
+        fork(|| {
+            // The parent's reader goes with its task.
+            drop(runtime.take());
+            let own = self::runtime(kind);
+            let (mut far, mut input) = new_input();
+            far.write_all(b"c").unwrap();
+            let mut byte = [0];
+            let read = own.block_on(timeout(LONG, input.read_exact(&mut byte)));
+            read.unwrap().expect("it is read").unwrap();
+            assert_eq!(&byte, b"c");
+            std::mem::forget(own);
+        })
+        .join();
+        std::thread::yield_now();
+    }
+    far.write_all(b"p").unwrap();
+    let parent = runtime.take().unwrap();
+    let byte = parent.block_on(timeout(LONG, reader)).unwrap();
+    assert_eq!(byte.expect("it is read").unwrap(), b'p');
 }
 
 fn p63_after_fork_the_clocks_are_watched_anew_and_the_parent_hears_nothing(kind: BackendKind) {

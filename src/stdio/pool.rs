@@ -9,7 +9,8 @@
 //! ```
 //!
 //! What is read goes to `AHEAD`, which belongs to the process and not to the reader: a thread may come home with bytes after its
-//! reader is gone, and the next reader takes them first. `READING` keeps the next thread from overtaking.
+//! reader is gone, and the next reader takes them first. `READING` keeps the next thread from overtaking; in the child of a fork,
+//! where the thread that has it does not exist, it is another.
 //!
 //! *The call.* The flag goes up before the pipe is rung; the thread empties the pipe before it looks at the flag. So a call is
 //! heard whether it comes before the wait or during it, and an old one stops no new job.
@@ -25,10 +26,10 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::{Acquire, Release};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
 
-use mainspring_sys::fork;
+use mainspring_sys::fork::{self, PerProcess};
 use mainspring_sys::stdio::Patient;
 
 use crate::blocking::spawn_at;
@@ -42,14 +43,14 @@ use crate::task::record::SpawnMeta;
 const CAPACITY: usize = 64 * 1024;
 
 /// Held by the thread that reads.
-static READING: Mutex<()> = Mutex::new(());
+static READING: PerProcess<Mutex<()>> = PerProcess::new(|_parent| Mutex::new(()));
 
 /// What was read of standard input, and not taken.
-static AHEAD: Mutex<Vec<u8>> = Mutex::new(Vec::new());
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
+static AHEAD: PerProcess<Mutex<Vec<u8>>> = PerProcess::new(|parent| {
+    // The child of a fork has a copy, unless a thread of the parent's was just at it.
+    let whole = parent.and_then(|parent| parent.try_lock().ok());
+    Mutex::new(whole.map(|bytes| bytes.clone()).unwrap_or_default())
+});
 
 /// By which a job is called back.
 #[derive(Clone)]
@@ -140,8 +141,8 @@ pub(super) struct PoolReader {
 }
 
 fn read(patient: &Patient, is_called: &AtomicBool, len: usize) -> io::Result<Got> {
-    let _reading = lock(&READING);
-    if !lock(&AHEAD).is_empty() {
+    let _reading = READING.lock();
+    if !AHEAD.lock().is_empty() {
         return Ok(Got::Bytes);
     }
     if is_called.load(Acquire) {
@@ -152,7 +153,7 @@ fn read(patient: &Patient, is_called: &AtomicBool, len: usize) -> io::Result<Got
         None => Got::Nothing,
         Some(0) => Got::End,
         Some(count) => {
-            lock(&AHEAD).extend_from_slice(&bytes[..count]);
+            AHEAD.lock().extend_from_slice(&bytes[..count]);
             Got::Bytes
         }
     })
@@ -185,11 +186,11 @@ impl PoolReader {
                     Got::Bytes | Got::Nothing => {}
                 }
             }
-            let mut ahead = lock(&AHEAD);
+            let mut ahead = AHEAD.lock();
             if !ahead.is_empty() {
                 drop(ahead);
                 ready!(poll_spend(cx));
-                ahead = lock(&AHEAD);
+                ahead = AHEAD.lock();
                 let count = ahead.len().min(buf.len());
                 buf[..count].copy_from_slice(&ahead[..count]);
                 ahead.drain(..count);

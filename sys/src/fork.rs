@@ -7,7 +7,8 @@
 //!
 //! *Model.* A process has a *generation*: how many forks lie between it and the one that first called
 //! [`watch`]. A handler of `pthread_atfork`, run in the child, adds one. An object notes the generation in
-//! which it was made; if that is not the current one it is *inherited*.
+//! which it was made; if that is not the current one it is *inherited*. A lock that belongs to the whole program stands in a
+//! [`PerProcess`].
 //!
 //! ```text
 //!   watch() ──► generation 0 ──fork──► child: 1 ──fork──► grandchild: 2
@@ -31,22 +32,30 @@
 use std::io;
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::sync::Once;
-use std::sync::atomic::AtomicU32;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicBool, AtomicU32};
 
+pub use self::per_process::PerProcess;
 use crate::fault::{self, Call};
+
+#[cfg(test)]
+pub(crate) mod held;
+mod per_process;
 
 static GENERATION: AtomicU32 = AtomicU32::new(0);
 
 /// From now on forks are noticed. Idempotent.
 pub fn watch() {
-    static REGISTERED: Once = Once::new();
-    REGISTERED.call_once(|| {
-        // SAFETY: the handler is a function of this program, which stays; it does what FORK-1 allows. Out of
-        // memory (the one error) leaves forks unnoticed, as if nobody had asked.
-        let _ = unsafe { pthread_atfork(None, None, Some(note_fork)) };
-    });
+    // No `Once`: a fork while another thread is in there would leave it so for ever. Two threads that come at the same time
+    // may both register, and then a fork counts twice, which is still another generation.
+    static IS_REGISTERED: AtomicBool = AtomicBool::new(false);
+    if IS_REGISTERED.load(Acquire) {
+        return;
+    }
+    // SAFETY: the handler is a function of this program, which stays; it does what FORK-1 allows. Out of
+    // memory (the one error) leaves forks unnoticed, as if nobody had asked.
+    let _ = unsafe { pthread_atfork(None, None, Some(note_fork)) };
+    IS_REGISTERED.store(true, Release);
 }
 
 // SAFETY: POSIX has it with this very signature; libc has it for some systems only.

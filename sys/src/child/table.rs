@@ -18,11 +18,11 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::process::ExitStatus;
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::orphan::{first_ended, has_ended};
 use super::process::{Usage, kill_group, wait};
-use crate::fork;
+use crate::fork::PerProcess;
 
 /// How a child ended.
 type End = (ExitStatus, Usage);
@@ -36,46 +36,42 @@ struct Entry {
     takes_group: bool,
 }
 
-struct Children {
-    /// By their numbers.
-    all: BTreeMap<i32, Entry>,
-    /// In which they were started: in the child of a fork they are the parent's.
-    generation: u32,
-}
+/// By their numbers.
+#[derive(Default)]
+struct Children(BTreeMap<i32, Entry>);
 
 impl Children {
     fn is_unreaped(&self, pid: i32) -> bool {
-        self.all.get(&pid).is_some_and(|entry| entry.end.is_none())
+        self.0.get(&pid).is_some_and(|entry| entry.end.is_none())
     }
 }
 
-static CHILDREN: Mutex<Children> = Mutex::new(Children {
-    all: BTreeMap::new(),
-    generation: 0,
-});
+/// The child of a fork has none of its parent's children, nor of the locks that the parent's threads held.
+static CHILDREN: PerProcess<Mutex<Children>> = PerProcess::new(|_parent| Mutex::default());
 
 /// Shared by those who start a child; a search waits until nobody does.
-static STARTS: RwLock<()> = RwLock::new(());
+static STARTS: PerProcess<RwLock<()>> = PerProcess::new(|_parent| RwLock::new(()));
 
 /// Nothing that is called under the lock panics with the table half changed.
 fn children() -> MutexGuard<'static, Children> {
-    let mut children = CHILDREN.lock().unwrap_or_else(PoisonError::into_inner);
-    if fork::is_inherited(children.generation) {
-        children.all.clear();
-        children.generation = fork::generation();
-    }
-    children
+    CHILDREN.lock()
+}
+
+fn no_start() -> RwLockWriteGuard<'static, ()> {
+    let starts = STARTS.get();
+    starts.write().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// From before a child is made until it stands here.
 pub(super) fn begin_start() -> RwLockReadGuard<'static, ()> {
-    STARTS.read().unwrap_or_else(PoisonError::into_inner)
+    let starts = STARTS.get();
+    starts.read().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A child was started.
 pub(super) fn add(pid: i32, takes_group: bool) {
     let end = None;
-    children().all.insert(pid, Entry { end, takes_group });
+    children().0.insert(pid, Entry { end, takes_group });
 }
 
 /// [`wait`]; before the child is reaped, while its number is its own, what is left of the group that it leads is killed.
@@ -92,9 +88,9 @@ fn wait_with_group(pid: i32, takes_group: bool) -> io::Result<Option<End>> {
 /// How the child ended, if it has: reaps it, unless a search has.
 pub(super) fn reap(pid: i32) -> io::Result<Option<End>> {
     let mut children = children();
-    let entry = children.all.get(&pid).copied();
+    let entry = children.0.get(&pid).copied();
     if let Some(end) = entry.and_then(|entry| entry.end) {
-        children.all.remove(&pid);
+        children.0.remove(&pid);
         return Ok(Some(end));
     }
     let answer = wait_with_group(pid, entry.is_some_and(|entry| entry.takes_group));
@@ -103,7 +99,7 @@ pub(super) fn reap(pid: i32) -> io::Result<Option<End>> {
         Err(error) => error.raw_os_error() != Some(libc::ECHILD),
     };
     if !goes_on {
-        children.all.remove(&pid);
+        children.0.remove(&pid);
     }
     answer
 }
@@ -116,7 +112,7 @@ pub(super) fn hold(pid: i32) -> Option<impl Drop> {
 
 /// A child that has ended and was not started here. Those of ours that stand before it are reaped.
 pub(super) fn first_stranger() -> io::Result<Option<i32>> {
-    let _no_start = STARTS.write().unwrap_or_else(PoisonError::into_inner);
+    let _no_start = no_start();
     let mut children = children();
     loop {
         let Some(pid) = first_ended()? else {
@@ -126,7 +122,7 @@ pub(super) fn first_stranger() -> io::Result<Option<i32>> {
         let Some(Entry {
             end: end @ None,
             takes_group,
-        }) = children.all.get_mut(&pid)
+        }) = children.0.get_mut(&pid)
         else {
             return Ok(Some(pid));
         };
@@ -136,7 +132,7 @@ pub(super) fn first_stranger() -> io::Result<Option<i32>> {
 
 /// Reaps a child that was not started here; `None` if somebody else was faster.
 pub(super) fn reap_stranger(pid: i32) -> io::Result<Option<ExitStatus>> {
-    let _no_start = STARTS.write().unwrap_or_else(PoisonError::into_inner);
+    let _no_start = no_start();
     let children = children();
     if children.is_unreaped(pid) {
         return Ok(None);
@@ -147,3 +143,6 @@ pub(super) fn reap_stranger(pid: i32) -> io::Result<Option<ExitStatus>> {
         Err(error) => Err(error),
     }
 }
+
+#[cfg(test)]
+mod tests;

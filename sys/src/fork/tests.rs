@@ -1,8 +1,10 @@
-//! What is left alone in the child of a fork. (A test process has threads, so that real forks are made by
-//! `tests/fork.rs`, each in a process of its own.)
+//! What is left alone in the child of a fork, and what it has of its own. (A test process has threads, so that real forks are
+//! made by `tests/fork.rs`, each in a process of its own; but for those of `held`.)
 
 use std::fs::File;
+use std::sync::Mutex;
 
+use super::held::while_held;
 use super::*;
 
 fn null() -> OwnedFd {
@@ -50,4 +52,43 @@ fn a_descriptor_is_replaced_under_its_number_and_closes_on_exec() {
     assert_eq!(rustix::io::read(&old, &mut [0; 8]), Ok(1));
     let flags = rustix::io::fcntl_getfd(&old).unwrap();
     assert!(flags.contains(rustix::io::FdFlags::CLOEXEC));
+}
+
+static COPIED: PerProcess<Mutex<Vec<u8>>> = PerProcess::new(|parent| {
+    let whole = parent.and_then(|parent| parent.try_lock().ok());
+    Mutex::new(whole.map_or_else(|| b"first".to_vec(), |bytes| bytes.clone()))
+});
+
+#[test]
+fn a_child_takes_over_what_is_whole_and_changes_its_own() {
+    COPIED.lock().extend(b", more");
+    while_held(
+        || (),
+        || {
+            assert_eq!(*COPIED.lock(), b"first, more");
+            COPIED.lock().clear();
+        },
+    );
+    while_held(
+        || COPIED.lock(),
+        || {
+            assert_eq!(*COPIED.lock(), b"first", "the parent's may be half changed");
+            COPIED.lock().clear();
+            assert!(COPIED.lock().is_empty());
+        },
+    );
+    assert_eq!(*COPIED.lock(), b"first, more");
+}
+
+#[test]
+fn whoever_comes_first_makes_the_value_for_all() {
+    static NUMBERS: PerProcess<u64> = PerProcess::new(|_parent| {
+        std::thread::yield_now();
+        7
+    });
+    let addresses = std::thread::scope(|scope| {
+        let threads = [(); 8].map(|()| scope.spawn(|| std::ptr::from_ref(NUMBERS.get()).addr()));
+        threads.map(|thread| thread.join().unwrap())
+    });
+    assert_eq!(addresses, [addresses[0]; 8]);
 }

@@ -27,12 +27,13 @@ use std::cell::UnsafeCell;
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::sync::Once;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, SeqCst};
 use std::sync::atomic::{AtomicI32, AtomicU8, AtomicU64, AtomicUsize};
+use std::sync::{Mutex, Once};
 
 use super::{Modes, modes, set_modes};
 use crate::fault::Call;
+use crate::fork::PerProcess;
 use crate::signal::{self, Signal};
 use crate::socket::retry;
 
@@ -194,10 +195,8 @@ fn device_of(fd: BorrowedFd<'_>) -> io::Result<u64> {
 /// A place of the table that was free, for a terminal that has none.
 fn claim(device: u64) -> io::Result<usize> {
     // One at a time, so that two do not claim two places for one terminal.
-    static CLAIMING: std::sync::Mutex<()> = std::sync::Mutex::new(());
-    let _claiming = CLAIMING
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    static CLAIMING: PerProcess<Mutex<()>> = PerProcess::new(|_parent| Mutex::new(()));
+    let _claiming = CLAIMING.lock();
     let own = pid();
     let is_held = |place: &Place| {
         place.state.load(Acquire) != FREE

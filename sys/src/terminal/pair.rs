@@ -15,13 +15,14 @@ use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use rustix::fs::{Mode, OFlags};
 
 use super::ask;
 use crate::fault::Call;
 use crate::fd::Fd;
+use crate::fork::PerProcess;
 use crate::pipe;
 use crate::socket::retry;
 
@@ -138,7 +139,13 @@ fn make_terminal(_slave: &OwnedFd) -> io::Result<()> {
 }
 
 /// PAIR-2.
-static NAMES: Mutex<()> = Mutex::new(());
+static NAMES: PerProcess<Mutex<()>> = PerProcess::new(|_parent| Mutex::new(()));
+
+/// As if this thread asked for a name.
+#[cfg(test)]
+pub(super) fn hold_names() -> std::sync::MutexGuard<'static, ()> {
+    NAMES.lock()
+}
 
 /// What the other side of `master` is called: `/dev/pts/3`.
 ///
@@ -148,7 +155,7 @@ pub fn slave_name(master: &impl AsFd) -> io::Result<PathBuf> {
     use std::os::unix::ffi::OsStringExt;
 
     let fd = master.as_fd().as_raw_fd();
-    let _names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
+    let _names = NAMES.lock();
     crate::fault::check(Call::Terminal, 0)?;
     // SAFETY: the descriptor lives.
     let name = unsafe { libc::ptsname(fd) };

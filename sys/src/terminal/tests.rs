@@ -101,3 +101,12 @@ fn the_master_comes_to_the_end_when_the_slave_is_closed() {
         "and stays there"
     );
 }
+
+#[test]
+fn a_name_that_is_asked_for_while_the_program_forks_can_be_asked_for_in_the_child() {
+    let pair = open_pair().unwrap();
+    let name = slave_name(&pair.master).unwrap();
+    crate::fork::held::while_held(pair::hold_names, || {
+        assert_eq!(slave_name(&pair.master).unwrap(), name);
+    });
+}

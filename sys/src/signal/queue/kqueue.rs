@@ -18,15 +18,16 @@ use std::io;
 use std::mem::zeroed;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::ptr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use super::{Queued, Signal, SignalSet};
+use crate::fork::PerProcess;
 
 /// No system lets a fork's child inherit a kqueue.
 pub(super) const IS_INHERITED: bool = false;
 
 /// SIGQ-2.
-static TURN: Mutex<()> = Mutex::new(());
+static TURN: PerProcess<Mutex<()>> = PerProcess::new(|_parent| Mutex::new(()));
 
 pub(super) fn open(set: SignalSet) -> io::Result<OwnedFd> {
     // SAFETY: a new descriptor, which nobody else has; then SIGQ-1.
@@ -81,7 +82,7 @@ pub(super) fn take(fd: BorrowedFd<'_>) -> io::Result<Queued> {
 
 /// What is pending of the signal is so no longer.
 fn take_off(signal: Signal) {
-    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let _turn = TURN.lock();
     // SAFETY: the sets and the number are ours; `sigwait` returns at once, for the signal is pending, is blocked on this
     // thread, and nobody else takes it (SIGQ-2).
     unsafe {
