@@ -73,7 +73,9 @@ fuzz: ## each fuzz target for FUZZ_SECONDS (60) under AddressSanitizer
 	@.ci/need c++=g++
 	@export CARGO_TARGET_DIR="$(BUILT)/fuzz" RUSTFLAGS='$(FUZZ_FLAGS)'; host="$(HOST)"; \
 	$(UNSTABLE_CARGO) build --release $${CI:+--locked} --manifest-path tests/fuzz/Cargo.toml --target "$$host" && \
-	for target in lines length_delimited http_request dns_message dns_config; do \
+	targets="lines length_delimited http_request dns_message dns_config"; \
+	case "$$(uname -s)" in Linux) targets="$$targets inotify";; esac; \
+	for target in $$targets; do \
 		mkdir -p "$$CARGO_TARGET_DIR/corpus/$$target" && \
 		echo "== $$target" && \
 		"$$CARGO_TARGET_DIR/$$host/release/$$target" -max_total_time="$${FUZZ_SECONDS:-60}" -timeout=10 \

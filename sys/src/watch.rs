@@ -120,6 +120,15 @@ pub struct Watch(Box<dyn Object>);
 /// With a shorter buffer, [`Watch::read`] may be unable to take a record: a head of 16 bytes and a name of 256.
 pub const BUFFER_MIN: usize = 16 + 256;
 
+/// What [`Watch::read`] makes of what inotify wrote: the fuzz target `inotify` gives it any bytes.
+#[cfg(all(fuzzing, any(target_os = "linux", target_os = "android")))]
+#[doc(hidden)]
+pub fn fuzz_inotify(bytes: &[u8]) -> Vec<Record> {
+    let mut records = Vec::new();
+    inotify::translate_all(bytes, &mut |record| records.push(record));
+    records
+}
+
 impl Watch {
     /// A watch that watches nothing yet.
     ///

@@ -95,10 +95,15 @@ impl Object for Inotify {
             rustix::io::read(&self.fd, &mut buf[..most])
         };
         let len = retry(Call::WatchRead, usize::MAX, read)?;
-        for raw in RawRecords(&buf[..len]) {
-            raw.translate(each);
-        }
+        translate_all(&buf[..len], each);
         Ok(())
+    }
+}
+
+/// What the kernel wrote, record by record.
+pub(super) fn translate_all(bytes: &[u8], each: &mut dyn FnMut(Record)) {
+    for raw in RawRecords(bytes) {
+        raw.translate(each);
     }
 }
 

@@ -6,7 +6,7 @@ use std::io;
 use proptest::prelude::*;
 use rustix::fs::inotify::ReadFlags;
 
-use super::{HEAD, Inotify, RawRecord, RawRecords};
+use super::{HEAD, Inotify, RawRecord, RawRecords, translate_all};
 use crate::watch::{BUFFER_MIN, Mark, Object, Record, What};
 
 /// As the kernel writes it: the name, a zero, and zeroes up to a multiple of 16.
@@ -26,9 +26,7 @@ fn raw(number: i32, mask: ReadFlags, cookie: u32, name: &str) -> Vec<u8> {
 
 fn translated(bytes: &[u8]) -> Vec<Record> {
     let mut records = Vec::new();
-    for raw in RawRecords(bytes) {
-        raw.translate(&mut |record| records.push(record));
-    }
+    translate_all(bytes, &mut |record| records.push(record));
     records
 }
 
