@@ -6,26 +6,30 @@
 //!   memory, and makes system calls that are async-signal-safe.
 //! - **SIG-2** What it calls of the program's (the handler before ours) was in force for the same signal, with the same
 //!   `SA_SIGINFO`, until ours took its place.
-//! - **SIG-3** Dispositions are changed under `INSTALLED` only; by the handler only as the process ends.
+//! - **SIG-3** Dispositions are changed under `CHANGING` only; by the handler only as the process ends.
 //! - **SIG-4** `LAST_WORDS` is 0 or a `fn()` that keeps SIG-1.
+//! - **SIG-5** `Slot::found` is null or came from a box; only who has `CHANGING` reads, replaces or frees what it points to.
 //!
 //! *Last words.* A signal that is *guarded* ends the process, as it would without us, but what must be put right before is put
 //! right first: a terminal's modes. While somebody listens to the signal it ends nothing, and there is nothing to put right.
 //!
 //! *After a fork.* The child has the parent's bells. Its handler sees that it is another process, and rings none of them
-//! (hz_f04); the handler before ours is called all the same.
+//! (hz_f04); the handler before ours is called all the same. A thread of the parent's may have been changing something: its lock
+//! is not the child's ([`PerProcess`]), and what it guards is atomics, each step of which leaves something that a child can begin
+//! with: what was found is kept before ours comes into force, and forgotten after it is in force again.
 #![expect(unsafe_code, reason = "sigaction, and what a handler may do")]
 
 use std::io;
 use std::mem::zeroed;
 use std::ptr::{null, null_mut};
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, AtomicUsize};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize};
+use std::sync::{Mutex, MutexGuard};
 
 use super::Signal;
 use super::bell;
 use crate::fault::{self, Call};
+use crate::fork::PerProcess;
 
 /// The highest number that is served.
 pub(super) const NUMBER_MAX: i32 = 64;
@@ -57,12 +61,14 @@ struct Entry {
 struct Slot {
     count: AtomicU64,
     senders: [Entry; SENDERS_KEPT],
-    /// How many listen to it, and whether it is guarded.
+    /// How many listen to it, and how many guard it.
     listeners: AtomicUsize,
-    is_guarded: AtomicBool,
+    guards: AtomicUsize,
     /// The handler before ours, if it was one; 0 if there is nobody to call.
     before: AtomicUsize,
     before_flags: AtomicI32,
+    /// What was in force before ours, to be put back (SIG-5).
+    found: AtomicPtr<libc::sigaction>,
     /// From the signal with this number on the process ends by it; see [`SecondEnds`](super::SecondEnds).
     fatal_from: AtomicU64,
 }
@@ -86,9 +92,10 @@ const SLOT: Slot = Slot {
     count: AtomicU64::new(0),
     senders: [ENTRY; SENDERS_KEPT],
     listeners: AtomicUsize::new(0),
-    is_guarded: AtomicBool::new(false),
+    guards: AtomicUsize::new(0),
     before: AtomicUsize::new(0),
     before_flags: AtomicI32::new(0),
+    found: AtomicPtr::new(null_mut()),
     fatal_from: AtomicU64::new(u64::MAX),
 };
 
@@ -97,20 +104,8 @@ static SIGNALS: [Slot; SLOTS] = [SLOT; SLOTS];
 /// The process whose bells they are.
 pub(super) static OWNER: AtomicI32 = AtomicI32::new(0);
 
-/// How many listen to a signal, how many guard it, and what was done about it before.
-struct Installed {
-    listeners: usize,
-    guards: usize,
-    before: Option<libc::sigaction>,
-}
-
-const NOT_INSTALLED: Installed = Installed {
-    listeners: 0,
-    guards: 0,
-    before: None,
-};
-
-static INSTALLED: Mutex<[Installed; SLOTS]> = Mutex::new([NOT_INSTALLED; SLOTS]);
+/// Held by who brings a handler into force, or puts back what was there (SIG-3).
+static CHANGING: PerProcess<Mutex<()>> = PerProcess::new(|_parent| Mutex::new(()));
 
 /// What ours is installed with: the program's own blocking calls go on after it (hz_f07), and it runs on the stack for
 /// signals, if there is one.
@@ -124,7 +119,7 @@ extern "C" fn on_signal(number: i32, info: *mut libc::siginfo_t, context: *mut l
     let is_owner = OWNER.load(Relaxed) == unsafe { libc::getpid() };
     if let Some(slot) = SIGNALS.get(usize::try_from(number).unwrap_or(SLOTS)) {
         // Before anybody is woken: a listener that has heard this signal may be gone before the handler ends.
-        let is_end = slot.is_guarded.load(Acquire) && slot.listeners.load(Acquire) == 0;
+        let is_end = slot.guards.load(Acquire) > 0 && slot.listeners.load(Acquire) == 0;
         let mut is_fatal = false;
         if is_owner {
             // SAFETY: the kernel's own, valid while the handler runs.
@@ -263,11 +258,9 @@ pub fn after_fork() -> io::Result<()> {
 pub(super) fn begin(signal: Signal) -> io::Result<()> {
     signal.check_can_be_caught()?;
     after_fork()?;
-    let mut installed = INSTALLED.lock().unwrap_or_else(PoisonError::into_inner);
-    let entry = &mut installed[signal.number() as usize];
-    install_first(entry, signal)?;
-    entry.listeners += 1;
-    slot_at(signal).listeners.store(entry.listeners, Release);
+    let changing = CHANGING.lock();
+    install_first(signal, &changing)?;
+    slot_at(signal).listeners.fetch_add(1, Release);
     Ok(())
 }
 
@@ -275,12 +268,33 @@ fn slot_at(signal: Signal) -> &'static Slot {
     &SIGNALS[signal.number() as usize]
 }
 
+impl Slot {
+    fn is_needed(&self) -> bool {
+        self.listeners.load(Acquire) + self.guards.load(Acquire) > 0
+    }
+
+    /// What was in force before ours.
+    fn found(&self, _changing: &MutexGuard<'_, ()>) -> Option<libc::sigaction> {
+        // SAFETY: SIG-5, and the lock is held.
+        unsafe { self.found.load(Acquire).as_ref().copied() }
+    }
+
+    fn set_found(&self, found: Option<libc::sigaction>, _changing: &MutexGuard<'_, ()>) {
+        let new = found.map_or(null_mut(), |found| Box::into_raw(Box::new(found)));
+        let old = self.found.swap(new, AcqRel);
+        if !old.is_null() {
+            // SAFETY: SIG-5, and the lock is held.
+            drop(unsafe { Box::from_raw(old) });
+        }
+    }
+}
+
 /// Brings the handler into force, unless it is.
-fn install_first(entry: &mut Installed, signal: Signal) -> io::Result<()> {
-    if entry.listeners + entry.guards == 0 {
+fn install_first(signal: Signal, changing: &MutexGuard<'_, ()>) -> io::Result<()> {
+    if !slot_at(signal).is_needed() {
         // SAFETY: it has no preconditions.
         OWNER.store(unsafe { libc::getpid() }, Relaxed);
-        entry.before = Some(install(signal)?);
+        install(signal, changing)?;
     }
     Ok(())
 }
@@ -292,56 +306,46 @@ fn install_first(entry: &mut Installed, signal: Signal) -> io::Result<()> {
 /// What `sigaction` says.
 pub(crate) fn guard(signal: Signal) -> io::Result<bool> {
     after_fork()?;
-    let mut installed = INSTALLED.lock().unwrap_or_else(PoisonError::into_inner);
-    let entry = &mut installed[signal.number() as usize];
-    let before = match entry.before {
-        Some(before) if is_ours(signal) => before,
-        _ => current(signal)?,
-    };
-    let is_fatal = match before.sa_sigaction {
+    let changing = CHANGING.lock();
+    let is_fatal = match found_or_current(signal, &changing)?.sa_sigaction {
         libc::SIG_DFL => true,
         libc::SIG_IGN => false,
         _ => signal.is_failure(),
     };
     if is_fatal {
-        install_first(entry, signal)?;
-        entry.guards += 1;
-        slot_at(signal).is_guarded.store(true, Release);
+        install_first(signal, &changing)?;
+        slot_at(signal).guards.fetch_add(1, Release);
     }
     Ok(is_fatal)
 }
 
 /// One guard less.
 pub(crate) fn unguard(signal: Signal) {
-    let mut installed = INSTALLED.lock().unwrap_or_else(PoisonError::into_inner);
-    let entry = &mut installed[signal.number() as usize];
-    entry.guards -= 1;
-    if entry.guards == 0 {
-        slot_at(signal).is_guarded.store(false, Release);
-    }
-    restore_last(entry, signal);
+    let changing = CHANGING.lock();
+    slot_at(signal).guards.fetch_sub(1, Release);
+    restore_last(signal, &changing);
 }
 
 /// One less who listens; after the last, what was in force before ours is again. If somebody has replaced ours
 /// meanwhile, theirs stays.
 pub(super) fn end(signal: Signal) {
-    let mut installed = INSTALLED.lock().unwrap_or_else(PoisonError::into_inner);
-    let entry = &mut installed[signal.number() as usize];
-    entry.listeners -= 1;
-    slot_at(signal).listeners.store(entry.listeners, Release);
-    restore_last(entry, signal);
+    let changing = CHANGING.lock();
+    slot_at(signal).listeners.fetch_sub(1, Release);
+    restore_last(signal, &changing);
 }
 
 /// Puts back what was before ours, if nobody needs ours any more.
-fn restore_last(entry: &mut Installed, signal: Signal) {
-    if entry.listeners + entry.guards > 0 {
+fn restore_last(signal: Signal, changing: &MutexGuard<'_, ()>) {
+    let slot = slot_at(signal);
+    if slot.is_needed() {
         return;
     }
-    if let (Some(before), true) = (entry.before.take(), is_ours(signal)) {
+    if let (Some(found), true) = (slot.found(changing), is_ours(signal)) {
         // SAFETY: what `sigaction` gave us for this signal.
-        unsafe { libc::sigaction(signal.number(), &before, null_mut()) };
+        unsafe { libc::sigaction(signal.number(), &found, null_mut()) };
     }
-    SIGNALS[signal.number() as usize].before.store(0, Release);
+    slot.set_found(None, changing);
+    slot.before.store(0, Release);
 }
 
 /// Sends this process the signal.
@@ -387,11 +391,7 @@ pub fn die_of(signal: Signal) -> ! {
 /// Whether somebody else's disposition stands where ours was, so that listeners hear nothing.
 #[must_use]
 pub fn was_replaced(signal: Signal) -> bool {
-    let installed = INSTALLED.lock().unwrap_or_else(PoisonError::into_inner);
-    let entry = usize::try_from(signal.number())
-        .ok()
-        .and_then(|number| installed.get(number));
-    entry.is_some_and(|entry| entry.listeners > 0) && !is_ours(signal)
+    is_listened_to(signal) && !is_ours(signal)
 }
 
 /// From now on the signal does what it does by default, for who began with it ignored and does not want that: the programs that a
@@ -413,29 +413,27 @@ pub fn set_default(signal: Signal) -> io::Result<()> {
 /// Whether anybody listens to the signal.
 #[must_use]
 pub fn is_listened_to(signal: Signal) -> bool {
-    let installed = INSTALLED.lock().unwrap_or_else(PoisonError::into_inner);
-    let entry = usize::try_from(signal.number())
-        .ok()
-        .and_then(|number| installed.get(number));
-    entry.is_some_and(|entry| entry.listeners > 0)
+    slot_of(signal).is_some_and(|slot| slot.listeners.load(Acquire) > 0)
 }
 
 /// Whether the program ignores the signal, but for who listens to it. What started it may have asked so: `nohup`, or a
 /// shell that runs it in the background.
 #[must_use]
 pub fn is_ignored(signal: Signal) -> bool {
-    let installed = INSTALLED.lock().unwrap_or_else(PoisonError::into_inner);
-    let before = usize::try_from(signal.number())
-        .ok()
-        .and_then(|number| installed.get(number)?.before);
-    let action = match before {
-        Some(before) if is_ours(signal) => before,
-        _ => match current(signal) {
-            Ok(action) => action,
-            Err(_) => return false,
-        },
-    };
-    action.sa_sigaction == libc::SIG_IGN
+    let changing = CHANGING.lock();
+    let action = found_or_current(signal, &changing);
+    action.is_ok_and(|action| action.sa_sigaction == libc::SIG_IGN)
+}
+
+/// What is in force but for us.
+fn found_or_current(signal: Signal, changing: &MutexGuard<'_, ()>) -> io::Result<libc::sigaction> {
+    let now = current(signal)?;
+    if now.sa_sigaction != on_signal as *const () as usize {
+        return Ok(now);
+    }
+    let found = slot_of(signal).and_then(|slot| slot.found(changing));
+    // SAFETY: an all-zero action is the default.
+    Ok(found.unwrap_or_else(|| unsafe { zeroed() }))
 }
 
 fn is_ours(signal: Signal) -> bool {
@@ -453,15 +451,18 @@ fn current(signal: Signal) -> io::Result<libc::sigaction> {
     }
 }
 
-fn install(signal: Signal) -> io::Result<libc::sigaction> {
+fn install(signal: Signal, changing: &MutexGuard<'_, ()>) -> io::Result<()> {
     fault::check(Call::Signal, 0)?;
-    let before = current(signal)?;
-    let is_handler = before.sa_sigaction != libc::SIG_DFL && before.sa_sigaction != libc::SIG_IGN;
-    let slot = &SIGNALS[signal.number() as usize];
+    // Ours may be in force: somebody put back what he once found, or the process was forked while a thread of the parent's
+    // changed it. To call ours from ours would never end.
+    let found = found_or_current(signal, changing)?;
+    let is_handler = found.sa_sigaction != libc::SIG_DFL && found.sa_sigaction != libc::SIG_IGN;
+    let slot = slot_at(signal);
     // Before ours is in force, so that no signal misses it.
-    slot.before_flags.store(before.sa_flags, Relaxed);
-    let handler = if is_handler { before.sa_sigaction } else { 0 };
+    slot.before_flags.store(found.sa_flags, Relaxed);
+    let handler = if is_handler { found.sa_sigaction } else { 0 };
     slot.before.store(handler, Release);
+    slot.set_found(Some(found), changing);
     // SAFETY: a whole action; its handler keeps SIG-1.
     let done = unsafe {
         let mut action: libc::sigaction = zeroed();
@@ -471,10 +472,18 @@ fn install(signal: Signal) -> io::Result<libc::sigaction> {
         libc::sigaction(signal.number(), &action, null_mut())
     };
     if done == -1 {
+        let error = io::Error::last_os_error();
+        slot.set_found(None, changing);
         slot.before.store(0, Release);
-        return Err(io::Error::last_os_error());
+        return Err(error);
     }
-    Ok(before)
+    Ok(())
+}
+
+/// As if this thread brought a handler into force.
+#[cfg(test)]
+pub(super) fn hold_changes() -> MutexGuard<'static, ()> {
+    CHANGING.lock()
 }
 
 #[cfg(any(target_os = "linux", target_os = "dragonfly"))]
