@@ -812,6 +812,87 @@ fn hz_b17_a_patient_clock_stands_while_bytes_are_on_their_way() {
         .unwrap();
 }
 
+/// A task waits for a byte that is there, and the patient wait for it is interrupted: with the nth wait so, the outcome, how
+/// many waits there were, and what the loop counted.
+fn interrupted_at(nth: u64) -> (bool, u64, Duration, mainspring::inspect::Metrics) {
+    let clock = ManualClock::starting_at(Instant::from_ns(5_000_000_000));
+    clock.set_patience(MS);
+    let builder = Builder::new().clock(Clock::Manual(clock));
+    let runtime = builder.build().unwrap();
+    let interrupted = Fault::Errno(EINTR);
+    let plan = Plan::new().at(Call::Wait, nth, interrupted).install();
+    let (is_read, passed) = runtime
+        .block_on(async {
+            let start = now();
+            let (near, far) = std::os::unix::net::UnixStream::pair().unwrap();
+            near.set_nonblocking(true).unwrap();
+            let near = AsyncFd::new(near).unwrap();
+            let reader = spawn(async move {
+                let read = near.read_with(|mut near| io::Read::read(&mut near, &mut [0; 4]));
+                timeout(SECOND, read).await.is_ok()
+            });
+            // It has found nothing, and waits.
+            yield_now().await;
+            yield_now().await;
+            io::Write::write_all(&mut &far, b"!").unwrap();
+            (reader.await.unwrap(), now() - start)
+        })
+        .unwrap();
+    let waits = count_of(Call::Wait);
+    drop(plan);
+    (is_read, waits, passed, runtime.metrics())
+}
+
+#[test]
+fn hz_b17_a_patient_wait_that_is_interrupted_looks_once_more() {
+    let mut interrupted = 0;
+    for nth in 1.. {
+        let (is_read, waits, passed, metrics) = interrupted_at(nth);
+        assert!(
+            is_read,
+            "the limit passed though the byte was there; wait {nth}"
+        );
+        assert_eq!(passed, Duration::ZERO, "wait {nth}");
+        // What was found is counted once, whichever look found it; and the clock never jumped.
+        assert!(
+            metrics.events > 0 && metrics.events == metrics.events_waiting,
+            "{metrics:?}"
+        );
+        assert_eq!(metrics.sleeps, 0, "wait {nth}");
+        if waits < nth {
+            break;
+        }
+        interrupted += 1;
+    }
+    assert!(interrupted > 0);
+}
+
+#[test]
+fn hz_b17_patience_that_was_for_nothing_ends_in_one_jump() {
+    let clock = ManualClock::starting_at(Instant::from_ns(5_000_000_000));
+    clock.set_patience(MS);
+    let runtime = Builder::new().clock(Clock::Manual(clock)).build().unwrap();
+    let (near, _far) = std::os::unix::net::UnixStream::pair().unwrap();
+    near.set_nonblocking(true).unwrap();
+    let real = Clock::Monotonic.now();
+    runtime
+        .block_on(async {
+            let near = AsyncFd::new(near).unwrap();
+            let read = near.read_with(|mut near| io::Read::read(&mut near, &mut [0; 4]));
+            let start = now();
+            assert!(timeout(HOUR, read).await.is_err(), "nothing came");
+            assert!(now() - start >= HOUR);
+        })
+        .unwrap();
+    assert!(Clock::Monotonic.now() - real >= MS, "it had no patience");
+    let metrics = runtime.metrics();
+    // An edge-triggered selector may have said that it can be written to.
+    assert_eq!(
+        (metrics.events, metrics.sleeps),
+        (metrics.events_waiting, 1)
+    );
+}
+
 #[test]
 fn hz_b17_the_clock_stands_while_anything_is_ready() {
     sim::run(1, async {
