@@ -2,7 +2,7 @@
 //!
 //! *Role.* `sim::run` is the one-line way to test anything that waits: the clock stands still while
 //! anything is ready and jumps to the next deadline when nothing is, so an hour's sleep takes no time
-//! and the result is the same on every machine.
+//! and the result is the same on every machine. [`Simulation`] can be told more.
 //!
 //! [`Sequencer`] fixes the order of steps across tasks, [`assert_waits`] and [`assert_ready`] say whether an await
 //! waits, and [`wait_all_tasks_blocked`](crate::task::wait_all_tasks_blocked), which needs no feature, lets everything
@@ -12,6 +12,7 @@
 //! fault plan, re-exported here.
 
 mod sequencer;
+mod simulation;
 mod waits;
 
 use std::future::Future;
@@ -21,24 +22,18 @@ pub use mainspring_sys::clock::{Clock, ManualClock};
 pub use mainspring_sys::fault;
 pub use mainspring_sys::selector::scripted;
 pub use sequencer::{Sequencer, Turn, TurnWait};
+pub use simulation::Simulation;
 pub use waits::{Asserted, assert_ready, assert_waits};
 
-use crate::runtime::Builder;
-use mainspring_sys::{Instant, WallTime};
-
-/// Where the manual clock starts: not at zero, so that deadlines before the start can be told.
-const START: Instant = Instant::from_ns(1_000_000_000);
-
-/// What the kernel gets to carry bytes from one end of a socket to the other.
-const PATIENCE: Duration = Duration::from_millis(5);
+use mainspring_sys::WallTime;
 
 /// Runs `future` on a loop with a manual clock that advances by itself whenever nothing is ready. The
 /// real selector is underneath, so sockets work: where tasks wait for one, the kernel gets five milliseconds of real
-/// time to deliver before the clock jumps ([`ManualClock::set_patience`]). What depends on another thread's time does
+/// time to deliver before the clock jumps; [`Simulation::patience`] says another time. What depends on another thread's time does
 /// not work.
 ///
 /// The `seed` decides where the clock stands inside a wheel step at the start, and is the loop's
-/// [`Builder::seed`]: the same seed gives the same run.
+/// [`Builder::seed`](crate::Builder::seed): the same seed gives the same run.
 ///
 /// # Panics
 /// As [`crate::run`]; and when the selector fails.
@@ -55,21 +50,7 @@ const PATIENCE: Duration = Duration::from_millis(5);
 /// ```
 #[track_caller]
 pub fn run<F: Future>(seed: u64, future: F) -> F::Output {
-    let clock = ManualClock::starting_at(start_of(seed));
-    clock.set_patience(PATIENCE);
-    let builder = Builder::new().seed(seed);
-    let runtime = builder.clock(Clock::Manual(clock)).build();
-    let runtime = runtime.expect("the selector of a simulated run could not be made");
-    runtime
-        .block_on(future)
-        .expect("the selector of a simulated run failed")
-}
-
-/// Spreads seeds over the clock's first five hours (2^44 ns), so that runs begin at any place of the
-/// wheel's lower levels.
-fn start_of(seed: u64) -> Instant {
-    let mixed = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    Instant::from_ns(START.as_ns() + (mixed >> 20))
+    Simulation::new(seed).run(future)
 }
 
 /// Moves the manual clock of the loop that runs on this thread.

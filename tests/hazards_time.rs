@@ -894,6 +894,31 @@ fn hz_b17_patience_that_was_for_nothing_ends_in_one_jump() {
 }
 
 #[test]
+fn hz_b17_a_simulation_is_as_patient_as_it_is_told() {
+    let waited = |patience: Option<Duration>| {
+        let simulation = sim::Simulation::new(1);
+        let simulation = match patience {
+            Some(patience) => simulation.patience(patience),
+            None => simulation,
+        };
+        let real = Clock::Monotonic.now();
+        simulation.run(async {
+            let (near, _far) = std::os::unix::net::UnixStream::pair().unwrap();
+            near.set_nonblocking(true).unwrap();
+            let near = AsyncFd::new(near).unwrap();
+            let read = near.read_with(|mut near| io::Read::read(&mut near, &mut [0; 4]));
+            assert!(timeout(HOUR, read).await.is_err());
+        });
+        Clock::Monotonic.now() - real
+    };
+    assert!(waited(Some(50 * MS)) >= 50 * MS);
+    assert!(waited(None) >= 5 * MS);
+    // It may take long on a busy machine, but not always.
+    let quick = (0..100).any(|_| waited(Some(Duration::ZERO)) < 5 * MS);
+    assert!(quick, "it waited all the same");
+}
+
+#[test]
 fn hz_b17_the_clock_stands_while_anything_is_ready() {
     sim::run(1, async {
         let start = now();
