@@ -36,11 +36,14 @@ use crate::task::wait::{Kind, WaitNode};
 /// # set.block_for_good();
 /// # let main = std::thread::spawn(move ||
 /// mainspring::run(async move {
+/// # // What does not come is an error, and no hang; and it comes to this thread alone, which blocks it.
+/// # mainspring::time::timeout(std::time::Duration::from_secs(20), async move {
 ///     let mut queue = signal::queue(set)?;
 /// #   mainspring_sys::signal::raise_here(Signal::USR1)?;
 ///     let queued = queue.recv().await?;
 ///     println!("{} of {:?}", queued.signal, queued.sender);
 /// #   std::io::Result::Ok(())
+/// # }).await?
 /// })
 /// # .unwrap().unwrap()); main.join().unwrap();
 /// ```
