@@ -64,20 +64,14 @@ impl Key {
     }
 }
 
-#[derive(Debug)]
-enum Content<T> {
-    Occupied(T),
-    /// Free, or retired and in no list.
-    Vacant {
-        next_free: u32,
-    },
-}
-
+/// Two words, if the value is a pointer.
 #[derive(Debug)]
 struct Slot<T> {
     /// Of the value in it, or of the next one.
     generation: u32,
-    content: Content<T>,
+    /// Of a free slot: the one that was freed before it, or `NO_SLOT`. Not looked at otherwise.
+    next_free: u32,
+    value: Option<T>,
 }
 
 /// Values by [`Key`]. `GENERATION_BITS`, at most 32, is for tests that want to see a slot retire.
@@ -111,13 +105,11 @@ impl<T, const GENERATION_BITS: u32> Slab<T, GENERATION_BITS> {
     /// If 2^32 - 1 slots are in use.
     #[inline]
     pub(crate) fn insert(&mut self, value: T) -> Key {
-        let content = Content::Occupied(value);
+        let value = Some(value);
         let index = self.first_free;
         if let Some(slot) = self.slots.get_mut(index as usize) {
-            if let Content::Vacant { next_free } = slot.content {
-                self.first_free = next_free;
-            }
-            slot.content = content;
+            self.first_free = slot.next_free;
+            slot.value = value;
             let generation = slot.generation;
             self.len += 1;
             return Key { index, generation };
@@ -127,7 +119,8 @@ impl<T, const GENERATION_BITS: u32> Slab<T, GENERATION_BITS> {
         let generation = 0;
         self.slots.push(Slot {
             generation,
-            content,
+            next_free: NO_SLOT,
+            value,
         });
         self.len += 1;
         Key { index, generation }
@@ -136,13 +129,9 @@ impl<T, const GENERATION_BITS: u32> Slab<T, GENERATION_BITS> {
     /// The value that `key` names, unless it was removed.
     #[inline]
     pub(crate) fn get(&self, key: Key) -> Option<&T> {
-        match self.slots.get(key.index as usize)? {
-            Slot {
-                generation,
-                content: Content::Occupied(value),
-            } if *generation == key.generation => Some(value),
-            _ => None,
-        }
+        let slot = self.slots.get(key.index as usize)?;
+        let value = slot.value.as_ref();
+        value.filter(|_| slot.generation == key.generation)
     }
 
     /// Takes the value out that `key` names, unless that happened before. From now on the key finds nothing.
@@ -151,17 +140,15 @@ impl<T, const GENERATION_BITS: u32> Slab<T, GENERATION_BITS> {
         self.get(key)?;
         let slot = &mut self.slots[key.index as usize];
         let is_retired = slot.generation == Self::LAST_GENERATION;
-        let next_free = if is_retired { NO_SLOT } else { self.first_free };
-        let content = std::mem::replace(&mut slot.content, Content::Vacant { next_free });
+        let value = slot.value.take();
+        // One that is retired is in no list, and so never handed out again.
         if !is_retired {
             slot.generation += 1;
+            slot.next_free = self.first_free;
             self.first_free = key.index;
         }
         self.len -= 1;
-        match content {
-            Content::Occupied(value) => Some(value),
-            Content::Vacant { .. } => None,
-        }
+        value
     }
 
     /// Whether no value is in here.
@@ -182,10 +169,7 @@ impl<T, const GENERATION_BITS: u32> Slab<T, GENERATION_BITS> {
                 index: index as u32,
                 generation: slot.generation,
             };
-            match &slot.content {
-                Content::Occupied(value) => Some((key, value)),
-                Content::Vacant { .. } => None,
-            }
+            Some((key, slot.value.as_ref()?))
         })
     }
 }

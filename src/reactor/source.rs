@@ -30,9 +30,13 @@
 //! a time; named futures queue beside it.
 //!
 //! *Cost.* An operation that is ready adds two loads and a store to its system call. A wait adds no
-//! system call on an edge-triggered backend.
+//! system call on an edge-triggered backend. 88 bytes with its counts: there is one for each connection that is
+//! merely there. What few sources need, residents and who waits for exceptional data, has a piece of its own.
 
-use std::cell::{Cell, OnceCell, RefCell};
+#[cfg(all(test, not(mainspring_loom)))]
+mod tests;
+
+use std::cell::{Cell, OnceCell};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::panic::Location;
@@ -77,76 +81,77 @@ impl Direction {
     }
 }
 
-/// What is known of one direction, and who waits for more.
-struct Side {
-    is_ready: Cell<bool>,
-    /// Nobody said that it is ready: an operation may be tried, a question must be asked.
-    is_assumed: Cell<bool>,
-    is_closed: Cell<bool>,
-    waiters: WaitQueue<()>,
-    /// The node of whoever waits through a poll function, and so has no future to keep one in.
-    resident: OnceCell<Pin<Box<WaitNode<()>>>>,
-}
+/// Marks, a bit for each, of one direction or of the whole source.
+#[derive(Debug)]
+struct Marks(Cell<u8>);
 
-impl Side {
-    fn new(is_ready: bool) -> Side {
-        Side {
-            is_ready: Cell::new(is_ready),
-            is_assumed: Cell::new(is_ready),
-            is_closed: Cell::new(false),
-            waiters: WaitQueue::new(),
-            resident: OnceCell::new(),
-        }
+impl Marks {
+    #[inline]
+    fn has(&self, mark: u8) -> bool {
+        self.0.get() & mark != 0
     }
 
-    /// Nothing is known: let an operation find out.
-    fn assume_ready(&self) {
-        self.is_ready.set(true);
-        self.is_assumed.set(true);
-        self.is_closed.set(false);
+    /// Whether of those in `asked` just `wanted` are set.
+    #[inline]
+    fn are(&self, asked: u8, wanted: u8) -> bool {
+        self.0.get() & asked == wanted
+    }
+
+    #[inline]
+    fn set(&self, marks: u8) {
+        self.0.set(self.0.get() | marks);
+    }
+
+    #[inline]
+    fn clear(&self, marks: u8) {
+        self.0.set(self.0.get() & !marks);
     }
 }
 
-impl Drop for Side {
-    fn drop(&mut self) {
-        if let Some(node) = self.resident.get() {
-            let _ = self.waiters.cancel(node.as_ref());
-        }
-    }
-}
+/// Of a direction: an operation may be tried.
+const READY: u8 = 1;
+/// Of a direction: nobody said that it is ready; an operation may be tried, a question must be asked.
+const ASSUMED: u8 = 1 << 1;
+/// Of a direction: the kernel said that nothing more will come, or go.
+const CLOSED: u8 = 1 << 2;
+/// Of a direction: the loop that the source is registered with reports it without being asked again, by edges.
+const REPORTED: u8 = 1 << 3;
+
+/// Of a source: registered with an edge-triggered backend, or not yet registered: then too a short transfer
+/// says "empty", because the registration to come reports what arrived meanwhile (B2).
+const EDGE: u8 = 1;
+/// Of a source: exceptional data was reported, and no read met WouldBlock since.
+const URGENT: u8 = 1 << 1;
+/// Of a source: its loop is gone.
+const ORPHAN: u8 = 1 << 2;
 
 /// A descriptor as the loop sees it. Its owner holds it beside the descriptor, calls
 /// [`Source::close`] before the descriptor goes, and passes the descriptor to whatever may register.
 pub(crate) struct Source {
-    sides: [Side; 3],
+    /// Who waits to read, and who waits to write.
+    waiters: [WaitQueue<()>; 2],
+    rare: OnceCell<Box<Rare>>,
     /// Set at the first wait, cleared by `close` and by the loop's end.
-    home: RefCell<Option<Home>>,
-    state: Cell<Registration>,
+    home: Cell<Option<Home>>,
     /// The loop it is registered with; meaningless before.
     loop_id: Cell<u64>,
-    /// The loop that reports its bytes without being asked again, by edges; 0 is none.
-    reported_by: Cell<u64>,
-    /// Registered with an edge-triggered backend, or not yet registered: then too a short transfer
-    /// says "empty", because the registration to come reports what arrived meanwhile (B2).
-    is_edge: Cell<bool>,
-    /// Exceptional data was reported, and no read met WouldBlock since.
-    is_urgent: Cell<bool>,
+    /// Of each direction.
+    sides: [Marks; 3],
+    marks: Marks,
+}
+
+/// What few sources have.
+struct Rare {
+    /// Who waits for exceptional data.
+    waiters: WaitQueue<()>,
+    /// By direction, the node of whoever waits through a poll function, and so has no future to keep one in.
+    residents: [OnceCell<Pin<Box<WaitNode<()>>>>; 3],
 }
 
 /// Where a source is registered.
 struct Home {
     reactor: Rc<Reactor>,
     key: Key,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Registration {
-    /// The kernel does not know it yet.
-    None,
-    /// Registered.
-    Live,
-    /// Its loop is gone.
-    Orphan,
 }
 
 /// What a leaf gets when its loop is gone.
@@ -164,52 +169,68 @@ pub(crate) fn no_loop() -> io::Error {
 
 impl Source {
     pub(crate) fn new() -> Rc<Source> {
+        // Exceptional data is rare: wait for it before trying.
+        let sides = [READY | ASSUMED, READY | ASSUMED, 0];
         Rc::new(Source {
-            // Exceptional data is rare: wait for it before trying.
-            sides: [Side::new(true), Side::new(true), Side::new(false)],
-            home: RefCell::new(None),
-            state: Cell::new(Registration::None),
+            waiters: [WaitQueue::new(), WaitQueue::new()],
+            rare: OnceCell::new(),
+            home: Cell::new(None),
             loop_id: Cell::new(0),
-            reported_by: Cell::new(0),
-            is_edge: Cell::new(true),
-            is_urgent: Cell::new(false),
+            sides: sides.map(|marks| Marks(Cell::new(marks))),
+            marks: Marks(Cell::new(EDGE)),
         })
     }
 
     #[inline]
-    fn side(&self, direction: Direction) -> &Side {
+    fn side(&self, direction: Direction) -> &Marks {
         &self.sides[direction as usize]
+    }
+
+    #[inline]
+    fn waiters(&self, direction: Direction) -> &WaitQueue<()> {
+        match direction {
+            Direction::Read => &self.waiters[0],
+            Direction::Write => &self.waiters[1],
+            Direction::Priority => &self.rare().waiters,
+        }
+    }
+
+    #[inline]
+    fn rare(&self) -> &Rare {
+        self.rare.get_or_init(|| {
+            Box::new(Rare {
+                waiters: WaitQueue::new(),
+                residents: [const { OnceCell::new() }; 3],
+            })
+        })
     }
 
     /// Whether an operation may succeed.
     #[inline]
     pub(crate) fn is_ready(&self, direction: Direction) -> bool {
-        self.side(direction).is_ready.get()
+        self.side(direction).has(READY)
     }
 
     /// Whether the kernel said that nothing more will come, or go, this way. A hint.
     pub(crate) fn is_closed(&self, direction: Direction) -> bool {
-        self.side(direction).is_closed.get()
+        self.side(direction).has(CLOSED)
     }
 
     /// Who asks whether `direction` is ready is not content with a guess: what nobody reported must be
     /// asked of the selector.
     pub(crate) fn doubt(&self, direction: Direction) {
         let side = self.side(direction);
-        if side.is_assumed.replace(false) {
-            side.is_ready.set(false);
+        if side.has(ASSUMED) {
+            side.clear(READY | ASSUMED);
         }
     }
 
     /// The operation returned WouldBlock: wait before the next one.
     #[inline]
     pub(crate) fn clear(&self, direction: Direction) {
-        let side = self.side(direction);
-        side.is_ready.set(false);
-        side.is_assumed.set(false);
-        side.is_closed.set(false);
+        self.side(direction).clear(READY | ASSUMED | CLOSED);
         if direction == Direction::Read {
-            self.is_urgent.set(false);
+            self.marks.clear(URGENT);
         }
     }
 
@@ -218,10 +239,10 @@ impl Source {
     /// read also stops at TCP's urgent mark, with bytes left behind it that make no edge any more.
     #[inline]
     pub(crate) fn transferred(&self, direction: Direction, done: usize, asked: usize) {
-        let side = self.side(direction);
         let is_short = done > 0 && done < asked;
-        if is_short && self.is_edge.get() && !side.is_closed.get() && !self.is_urgent.get() {
-            side.is_ready.set(false);
+        let side = self.side(direction);
+        if is_short && !side.has(CLOSED) && self.marks.are(EDGE | URGENT, EDGE) {
+            side.clear(READY);
         }
     }
 
@@ -242,9 +263,13 @@ impl Source {
         Core::with_current(|core| {
             let word = fd.as_raw_fd() as u64;
             let side = self.side(direction);
-            let is_short = !side.is_ready.get() && self.is_armed(direction, core);
-            if is_short && side.waiters.enter(core, node, cx, word).is_some() {
-                return Poll::Pending;
+            let is_armed = side.are(READY | REPORTED, REPORTED)
+                && core.is_some_and(|core| core.id() == self.loop_id.get());
+            // Exceptional data takes the long way.
+            if let Some(waiters) = self.waiters.get(direction as usize) {
+                if is_armed && waiters.enter(core, node, cx, word).is_some() {
+                    return Poll::Pending;
+                }
             }
             self.poll_ready_in(core, direction, fd, node, cx, find)
         })
@@ -261,19 +286,19 @@ impl Source {
         cx: &Context<'_>,
         find: fn() -> Option<Rc<Reactor>>,
     ) -> Poll<io::Result<()>> {
-        let side = self.side(direction);
+        let waiters = self.waiters(direction);
         loop {
-            if side.is_ready.get() {
+            if self.is_ready(direction) {
                 return Poll::Ready(Ok(()));
             }
             if !self.is_armed(direction, core) {
                 if let Err(error) = self.arm(direction, fd, node, find) {
-                    let _ = side.waiters.cancel(node);
+                    let _ = waiters.cancel(node);
                     return Poll::Ready(Err(error));
                 }
             }
             // Woken, but somebody else was quicker: wait again, at the back.
-            ready!(side.waiters.poll_in(core, node, cx, fd.as_raw_fd() as u64));
+            ready!(waiters.poll_in(core, node, cx, fd.as_raw_fd() as u64));
         }
     }
 
@@ -285,7 +310,8 @@ impl Source {
         location: &'static Location<'static>,
     ) -> Pin<&WaitNode<()>> {
         let make = || Box::pin(WaitNode::new(direction.kind(), location));
-        let node = self.side(direction).resident.get_or_init(make).as_ref();
+        let resident = &self.rare().residents[direction as usize];
+        let node = resident.get_or_init(make).as_ref();
         node.set_location(location);
         node
     }
@@ -294,14 +320,14 @@ impl Source {
     #[inline]
     pub(crate) fn cancel(&self, direction: Direction, node: Pin<&WaitNode<()>>) {
         // Every waiter of a direction is woken at once, so nothing needs to be handed on.
-        let _ = self.side(direction).waiters.cancel(node);
+        let _ = self.waiters(direction).cancel(node);
     }
 
     /// Whether the kernel will report `direction` without being asked again: one registration for life.
     #[inline]
     fn is_armed(&self, direction: Direction, core: Option<&Core>) -> bool {
-        direction != Direction::Priority
-            && core.is_some_and(|core| core.id() == self.reported_by.get())
+        self.side(direction).has(REPORTED)
+            && core.is_some_and(|core| core.id() == self.loop_id.get())
     }
 
     /// Makes sure that the kernel will report `direction`.
@@ -313,19 +339,20 @@ impl Source {
         node: Pin<&WaitNode<()>>,
         find: fn() -> Option<Rc<Reactor>>,
     ) -> io::Result<()> {
-        match self.state.get() {
-            Registration::Live => {
-                if self.is_elsewhere() {
-                    let _ = self.side(direction).waiters.cancel(node);
-                    return self.migrate(direction, fd, find);
-                }
-                let home = self.home.borrow();
-                let home = home.as_ref().ok_or_else(loop_is_gone)?;
-                home.reactor.rearm(fd, home.key, direction.interest())
+        let Some(home) = self.home.take() else {
+            if self.marks.has(ORPHAN) {
+                return Err(loop_is_gone());
             }
-            Registration::None => self.register(direction, fd, find),
-            Registration::Orphan => Err(loop_is_gone()),
+            return self.register(direction, fd, find);
+        };
+        let reactor = Rc::clone(&home.reactor);
+        let key = home.key;
+        self.home.set(Some(home));
+        if self.is_elsewhere() {
+            let _ = self.waiters(direction).cancel(node);
+            return self.migrate(direction, fd, find);
         }
+        reactor.rearm(fd, key, direction.interest())
     }
 
     #[cold]
@@ -340,17 +367,26 @@ impl Source {
         // Not registered, so nobody will ever report: the next operation must try for itself.
         let key = added.inspect_err(|_| {
             if direction != Direction::Priority {
-                self.side(direction).assume_ready();
+                self.assume_ready(direction);
             }
         })?;
-        self.state.set(Registration::Live);
         self.loop_id.set(current_loop().unwrap_or(0));
-        let is_edge = reactor.triggering == Triggering::Edge;
-        self.is_edge.set(is_edge);
-        self.reported_by
-            .set(if is_edge { self.loop_id.get() } else { 0 });
-        *self.home.borrow_mut() = Some(Home { reactor, key });
+        match reactor.triggering {
+            Triggering::Edge => {
+                self.marks.set(EDGE);
+                self.sides[..2].iter().for_each(|side| side.set(REPORTED));
+            }
+            Triggering::Level => self.marks.clear(EDGE),
+        }
+        self.home.set(Some(Home { reactor, key }));
         Ok(())
+    }
+
+    /// Nothing is known: let an operation find out.
+    fn assume_ready(&self, direction: Direction) {
+        let side = self.side(direction);
+        side.set(READY | ASSUMED);
+        side.clear(CLOSED);
     }
 
     /// Whether it is registered with another loop than the one that is entered.
@@ -382,56 +418,51 @@ impl Source {
     }
 
     fn forget_registration(&self) {
-        self.state.set(Registration::None);
-        self.is_edge.set(true);
-        self.reported_by.set(0);
+        self.marks.set(EDGE);
+        self.sides.iter().for_each(|side| side.clear(REPORTED));
     }
 
     /// The owner is about to close `fd`, or to hand it out. `None`: the number is somebody else's by
     /// now, so the kernel must not be asked about it. `is_private` says that the descriptor never left
     /// our types and is closed next, in which case some backends need not be told (B1).
     pub(crate) fn close(&self, fd: Option<BorrowedFd<'_>>, is_private: bool) {
-        let home = self.home.borrow_mut().take();
-        if let Some(Home { reactor, key }) = home {
+        if let Some(Home { reactor, key }) = self.home.take() {
             self.forget_registration();
             reactor.remove(fd, key, is_private);
         }
         // Nothing is known of what this number may become.
-        for side in &self.sides[..2] {
-            side.assume_ready();
-        }
+        self.assume_ready(Direction::Read);
+        self.assume_ready(Direction::Write);
         self.wake_all();
     }
 
     fn wake_all(&self) {
-        for side in &self.sides {
-            side.waiters.give_all(|| ());
+        for waiters in &self.waiters {
+            waiters.give_all(|| ());
+        }
+        if let Some(rare) = self.rare.get() {
+            rare.waiters.give_all(|| ());
         }
     }
 
     /// The loop forgets its sources in the child of a fork: whoever waits registers anew, for nothing is known
     /// of what was reported to the parent.
     pub(super) fn forget_loop(&self) {
-        let home = self.home.borrow_mut().take();
-        drop(home);
+        drop(self.home.take());
         self.forget_registration();
-        self.is_urgent.set(false);
+        self.marks.clear(URGENT);
         for side in &self.sides {
-            side.is_ready.set(false);
-            side.is_assumed.set(false);
-            side.is_closed.set(false);
+            side.clear(READY | ASSUMED | CLOSED);
         }
         self.wake_all();
     }
 
     /// The loop is gone.
     pub(super) fn orphan(&self) {
-        *self.home.borrow_mut() = None;
-        self.state.set(Registration::Orphan);
-        self.reported_by.set(0);
+        drop(self.home.take());
+        self.marks.set(ORPHAN);
         for side in &self.sides {
-            side.is_ready.set(false);
-            side.is_assumed.set(false);
+            side.clear(READY | ASSUMED | REPORTED);
         }
         self.wake_all();
     }
@@ -458,10 +489,11 @@ impl Source {
     #[inline(always)]
     fn report(&self, direction: Direction) {
         let side = self.side(direction);
-        side.is_ready.set(true);
-        side.is_assumed.set(false);
-        if !side.waiters.is_empty() {
-            side.waiters.give_all(|| ());
+        side.set(READY);
+        side.clear(ASSUMED);
+        let waiters = self.waiters(direction);
+        if !waiters.is_empty() {
+            waiters.give_all(|| ());
         }
     }
 
@@ -470,32 +502,44 @@ impl Source {
     #[cold]
     fn note_rare(&self, ready: Ready) {
         if ready.contains(Ready::PRIORITY) {
-            self.is_urgent.set(true);
+            self.marks.set(URGENT);
         }
         let closed = [
             Ready::READ_CLOSED | Ready::ERROR,
             Ready::WRITE_CLOSED | Ready::ERROR,
             Ready::ERROR,
         ];
-        for (side, (direction, causes)) in self
-            .sides
-            .iter()
-            .zip(Direction::ALL.into_iter().zip(closed))
-        {
+        for (direction, causes) in Direction::ALL.into_iter().zip(closed) {
             let is_closed = ready.intersects(causes);
             if is_closed {
-                side.is_closed.set(true);
+                self.side(direction).set(CLOSED);
             }
-            if is_closed || direction == Direction::Priority && ready.contains(Ready::PRIORITY) {
-                side.is_ready.set(true);
-                side.is_assumed.set(false);
-                side.waiters.give_all(|| ());
+            let is_noted = direction == Direction::Priority && ready.contains(Ready::PRIORITY);
+            if is_closed || is_noted {
+                self.side(direction).set(READY);
+                self.side(direction).clear(ASSUMED);
+                match direction {
+                    Direction::Priority if self.rare.get().is_none() => {}
+                    _ => self.waiters(direction).give_all(|| ()),
+                }
             }
         }
     }
 
     pub(super) fn has_waiters(&self) -> bool {
-        self.sides.iter().any(|side| !side.waiters.is_empty())
+        self.waiters.iter().any(|waiters| !waiters.is_empty())
+            || self.rare.get().is_some_and(|rare| !rare.waiters.is_empty())
+    }
+}
+
+impl Drop for Source {
+    fn drop(&mut self) {
+        let Some(rare) = self.rare.get() else { return };
+        for direction in Direction::ALL {
+            if let Some(node) = rare.residents[direction as usize].get() {
+                let _ = self.waiters(direction).cancel(node.as_ref());
+            }
+        }
     }
 }
 

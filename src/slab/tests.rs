@@ -127,3 +127,8 @@ fn dropping_the_slab_drops_its_values() {
     drop(slab);
     assert_eq!(std::rc::Rc::strong_count(&value), 1);
 }
+
+#[test]
+fn a_slot_is_two_words_where_the_value_is_a_pointer() {
+    assert_eq!(size_of::<Slot<std::rc::Rc<()>>>(), 16);
+}

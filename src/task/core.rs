@@ -214,7 +214,7 @@ impl Core {
     }
 
     /// Runs `f` with the loop entered on this thread, if there is one.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn with_current<R>(f: impl FnOnce(Option<&Core>) -> R) -> R {
         let core = CURRENT.with(Cell::get);
         // SAFETY: CORE-1; whoever entered the loop keeps its share until it left.

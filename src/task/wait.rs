@@ -13,7 +13,7 @@
 //!     source, lock, channel ◄──────────────└────────┘◄──► …    (queue: heads that may move)
 //! ```
 //!
-//! It holds the waker, what it waits for, the user's line and since when. Nothing but three
+//! It holds the waker, what it waits for, the user's line and since when. Nothing but four
 //! bytes and the line is written before the first `Pending`: a future is moved by value a few times
 //! before it is polled, and most never wait.
 //!
@@ -104,6 +104,8 @@ pub(crate) struct Waiter {
     kind: Cell<Kind>,
     place: Cell<Place>,
     is_woken: Cell<bool>,
+    /// Something lies in the slot of the node around it (WAIT-8).
+    is_given: Cell<bool>,
     #[cfg(feature = "inspect")]
     since: Cell<u32>,
     _pinned: PhantomPinned,
@@ -178,6 +180,7 @@ impl Waiter {
             kind: Cell::new(kind),
             place: Cell::new(Place::New),
             is_woken: Cell::new(false),
+            is_given: Cell::new(false),
             #[cfg(feature = "inspect")]
             since: Cell::new(0),
             _pinned: PhantomPinned,

@@ -14,7 +14,7 @@ const JOBS: [&str; 3] = [
 
 /// What a node waits for; with its word (a descriptor, a deadline, an address) the whole reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u16)]
+#[repr(u8)]
 pub(crate) enum Kind {
     /// A span of time that begins at the next turn; the word is its length in nanoseconds. The most
     /// frequent kind stands first: a new node's state is then all zeros.

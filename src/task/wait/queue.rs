@@ -25,12 +25,19 @@
 //!
 //! Those of [`super`]: WAIT-4 (a linked node lives), WAIT-5 (user code runs last) and WAIT-6.
 //!
+//! - **WAIT-8** A node's slot holds a value exactly while its waiter says `is_given`. Whoever sets the one sets the
+//!   other before anything else can look.
+//!
 //! The queue has no head that nodes point at, so the primitive may move while forgotten nodes stand
 //! in it; its drop detaches them.
+//!
+//! *Why not an `Option` in the slot.* It makes a node that is handed nothing but the wake itself a word longer, and
+//! such a node is in each connection that waits; the waiter has a byte to spare.
 #![expect(unsafe_code, reason = "reaches nodes through a queue")]
 
+use std::cell::UnsafeCell;
 use std::marker::PhantomPinned;
-use std::mem::{ManuallyDrop, offset_of};
+use std::mem::{ManuallyDrop, MaybeUninit, needs_drop, offset_of};
 use std::panic::Location;
 use std::pin::{Pin, pin};
 use std::ptr::{self, NonNull};
@@ -45,7 +52,8 @@ use crate::shim::Cell;
 pub(crate) struct WaitNode<T, R: Copy = ()> {
     /// Dropped by the node's own drop, which is short where it waits for nothing.
     waiter: ManuallyDrop<Waiter>,
-    slot: Cell<Option<T>>,
+    /// WAIT-8.
+    slot: UnsafeCell<MaybeUninit<T>>,
     request: Cell<R>,
     _pinned: PhantomPinned,
 }
@@ -72,7 +80,7 @@ impl<T, R: Copy> WaitNode<T, R> {
     ) -> WaitNode<T, R> {
         WaitNode {
             waiter: ManuallyDrop::new(Waiter::new(kind, location)),
-            slot: Cell::new(None),
+            slot: UnsafeCell::new(MaybeUninit::uninit()),
             request: Cell::new(request),
             _pinned: PhantomPinned,
         }
@@ -81,7 +89,32 @@ impl<T, R: Copy> WaitNode<T, R> {
     /// What was handed to it.
     #[inline]
     pub(crate) fn fetch(&self) -> Option<T> {
-        self.slot.take()
+        if !self.waiter.is_given.replace(false) {
+            return None;
+        }
+        // SAFETY: WAIT-8, there was a value until now, and from now on there is none; no reference into the slot
+        // outlives a function of this file.
+        Some(unsafe { (*self.slot.get()).assume_init_read() })
+    }
+
+    /// Empties the slot; the answer has what lay in it, if anybody could see that dropped.
+    #[inline]
+    fn leave(&self) -> Option<T> {
+        if needs_drop::<T>() {
+            return self.fetch();
+        }
+        self.waiter.is_given.set(false);
+        None
+    }
+
+    /// Puts `value` into the slot; what lay in it is dropped, after that.
+    #[inline]
+    fn fill(&self, value: T) {
+        let former = self.leave();
+        // SAFETY: WAIT-8, the slot is empty, and nobody has a reference into it.
+        unsafe { (*self.slot.get()).write(value) };
+        self.waiter.is_given.set(true);
+        drop(former);
     }
 
     /// What it asks for.
@@ -133,34 +166,23 @@ impl<T, R: Copy> WaitNode<T, R> {
         self.is_new() && self.is_empty()
     }
 
-    #[cfg(not(mainspring_loom))]
     #[inline]
     fn is_empty(&self) -> bool {
-        // SAFETY: the node is not `Sync`, and nothing else runs while this reference exists.
-        unsafe { &*self.slot.as_ptr() }.is_none()
-    }
-
-    /// loom's cell gives no pointer.
-    #[cfg(mainspring_loom)]
-    fn is_empty(&self) -> bool {
-        let value = self.slot.take();
-        let is_empty = value.is_none();
-        self.slot.set(value);
-        is_empty
+        !self.waiter.is_given.get()
     }
 
     /// Whether what lies in it passes `test`, in which no user code runs.
     fn brings(&self, test: impl FnOnce(&T) -> bool) -> bool {
-        let brought = self.slot.take();
-        let passes = brought.as_ref().is_some_and(test);
-        self.slot.set(brought);
-        passes
+        // SAFETY: WAIT-8, there is a value if the waiter says so, and it stays while `test` runs.
+        !self.is_empty() && test(unsafe { (*self.slot.get()).assume_init_ref() })
     }
 
     /// Puts back what [`WaitNode::fetch`] took.
     #[inline]
     pub(crate) fn put_back(&self, value: Option<T>) {
-        self.slot.set(value);
+        if let Some(value) = value {
+            self.fill(value);
+        }
     }
 
     /// Puts `value` into the slot of a node that stands in no queue: for later, or for whoever serves it
@@ -168,13 +190,19 @@ impl<T, R: Copy> WaitNode<T, R> {
     #[inline]
     pub(crate) fn put(&self, value: T) {
         debug_assert!(!self.is_queued());
-        self.slot.set(Some(value));
+        self.fill(value);
     }
 }
 
 impl<T, R: Copy> Drop for WaitNode<T, R> {
     #[inline(always)]
     fn drop(&mut self) {
+        // Dropped last, for that may run user code.
+        let _given = if needs_drop::<T>() {
+            self.fetch()
+        } else {
+            None
+        };
         // A new waiter has nothing to drop.
         if !self.is_new() {
             // SAFETY: dropped here alone, once, for `ManuallyDrop` keeps the glue from doing it again.
@@ -294,12 +322,12 @@ impl<T, R: Copy> WaitQueue<T, R> {
         cx: &Context<'_>,
         word: u64,
     ) -> Poll<T> {
-        if let Some(value) = node.slot.take() {
+        if let Some(value) = node.fetch() {
             return Poll::Ready(value);
         }
         node.waiter().arm_in(cx, core);
         // A foreign waker's clone may have led somebody to hand us something.
-        if let Some(value) = node.slot.take() {
+        if let Some(value) = node.fetch() {
             node.waiter().drop_waker();
             return Poll::Ready(value);
         }
@@ -333,7 +361,7 @@ impl<T, R: Copy> WaitQueue<T, R> {
             node.waiter().arm_first(task, core, word, Place::Queue);
             self.0.push_back_new(node);
         }
-        node.slot.set(None);
+        drop(node.leave());
         Some(task)
     }
 
@@ -355,7 +383,7 @@ impl<T, R: Copy> WaitQueue<T, R> {
         } else if !node.is_queued() {
             // A foreign waker's clone has led somebody to serve us.
             node.waiter().drop_waker();
-            if let Some(answer) = node.slot.take() {
+            if let Some(answer) = node.fetch() {
                 return Poll::Ready(answer);
             }
         }
@@ -370,7 +398,7 @@ impl<T, R: Copy> WaitQueue<T, R> {
             return false;
         };
         // SAFETY: WAIT-4, it was linked until now.
-        let brought = unsafe { node.as_ref() }.slot.take();
+        let brought = unsafe { node.as_ref() }.fetch();
         Self::deliver(node, answer(brought));
         true
     }
@@ -407,7 +435,7 @@ impl<T, R: Copy> WaitQueue<T, R> {
     fn deliver(node: NonNull<WaitNode<T, R>>, value: T) {
         // SAFETY: WAIT-4, it was linked until now; user code runs only at the very end.
         let node = unsafe { Pin::new_unchecked(node.as_ref()) };
-        node.slot.set(Some(value));
+        node.fill(value);
         // SAFETY: WAIT-7, its body is written.
         unsafe { node.waiter().woken_from_queue() }.wake();
     }
@@ -452,7 +480,7 @@ impl<T, R: Copy> WaitQueue<T, R> {
         left();
         // SAFETY: it is as good as new next, and nobody reads the links of a new node (WAIT-3).
         let _ = unsafe { self.0.take_front() };
-        node.slot.set(Some(value));
+        node.fill(value);
         // SAFETY: it has left its queue just now, with a bare pointer.
         unsafe { node.waiter().leave_chain() };
         waker::wake_task(task);
@@ -501,13 +529,13 @@ impl<T, R: Copy> WaitQueue<T, R> {
     #[inline]
     pub(crate) fn cancel(&self, node: Pin<&WaitNode<T, R>>) -> Option<T> {
         if node.waiter.is_new() {
-            return node.slot.take();
+            return node.fetch();
         }
         if node.waiter.body().links.is_linked() && !self.0.unlink(node) {
             // Not ours to unlink: the future gave us another primitive's queue.
             forgotten_cancel();
         }
         node.waiter().drop_waker();
-        node.slot.take()
+        node.fetch()
     }
 }

@@ -466,11 +466,31 @@ proptest! {
     }
 }
 
+#[test]
+fn what_lies_in_a_slot_is_dropped_once_whoever_leaves_it_there() {
+    let value = Rc::new(());
+    let node = WaitNode::new(Kind::Read, Location::caller());
+    node.put(Rc::clone(&value));
+    node.put(Rc::clone(&value));
+    assert_eq!(
+        Rc::strong_count(&value),
+        2,
+        "the second in place of the first"
+    );
+    assert!(!node.is_idle());
+    drop(node.fetch());
+    assert!(node.fetch().is_none() && node.is_idle());
+    assert_eq!(Rc::strong_count(&value), 1);
+    node.put(Rc::clone(&value));
+    drop(node);
+    assert_eq!(Rc::strong_count(&value), 1);
+}
+
 #[cfg(feature = "inspect")]
 #[test]
 fn a_wait_node_is_72_bytes() {
     assert_eq!(size_of::<Waiter>(), 72);
-    assert_eq!(size_of::<WaitNode<()>>(), 80);
+    assert_eq!(size_of::<WaitNode<()>>(), 72);
 }
 
 #[test]
