@@ -11,7 +11,9 @@ use std::pin::Pin;
 use std::str;
 use std::task::{Context, Poll, ready};
 
-use super::limit::{LINE_LIMIT, LimitExceeded, find, window};
+use mainspring_sys::bytes::find;
+
+use super::limit::{LINE_LIMIT, LimitExceeded, window};
 use super::lines::{Lines, Split};
 use super::traits::AsyncBufRead;
 use crate::task::budget::poll_spend;

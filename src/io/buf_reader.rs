@@ -24,11 +24,13 @@ use std::io::{self, IoSliceMut, Read as _, SeekFrom};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use mainspring_sys::bytes::find;
+
 pub use number::BufReadNumber;
 pub use whole::{BufReadExact, BufReadLine, BufReadUntil};
 
 use super::forward::write_by;
-use super::limit::{LimitExceeded, find, window};
+use super::limit::{LimitExceeded, window};
 use super::traits::{AsyncBufRead, AsyncRead, AsyncSeek, AsyncWrite, checked};
 use crate::task::budget::poll_spend;
 

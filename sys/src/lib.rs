@@ -8,11 +8,12 @@
 //! owns a descriptor; [`socket`] makes and drives sockets; [`mod@pipe`] pipes and FIFOs; [`child`] starts programs; [`signal`]
 //! hears signals; [`terminal`] has terminals, [`stdio`] standard streams; [`sendfile`] and [`splice`] move bytes past us;
 //! [`resolve`] looks names up; [`mod@file`] reads a small file; [`watch`] tells what happens to files; [`thread`] starts a thread,
-//! [`affinity`] holds it on a processor; [`mod@fork`] notices forks; [`fault`] makes any
+//! [`affinity`] holds it on a processor; [`mod@fork`] notices forks; [`bytes`] searches bytes; [`fault`] makes any
 //! of it fail on demand.
 
 pub mod affinity;
 pub mod backend;
+pub mod bytes;
 pub mod child;
 pub mod clock;
 pub mod clock_watch;

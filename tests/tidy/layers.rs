@@ -100,7 +100,7 @@ pub(crate) const SRC: Layers = Layers {
 pub(crate) const SYS: Layers = Layers {
     folder: "sys/src/",
     layers: &[
-        &["event", "fault", "clock"],
+        &["event", "fault", "clock", "bytes"],
         &["fd", "fork", "kqueue", "sigpipe", "affinity", "storm"],
         &["notify"],
         &["backend"],

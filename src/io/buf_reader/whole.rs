@@ -3,8 +3,9 @@
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::str;
 use std::task::{Context, Poll, ready};
+
+use mainspring_sys::bytes::text;
 
 use super::super::incomplete::Incomplete;
 use super::super::limit::LINE_LIMIT;
@@ -240,7 +241,7 @@ impl<R: AsyncRead + Unpin> Future for BufReadLine<'_, R> {
         let reader = &mut *this.reader;
         let count = ready!(reader.poll_piece(cx, b'\n', this.limit, this.caller))?;
         let bytes = &reader.buffer()[..count];
-        let result = match str::from_utf8(bytes) {
+        let result = match text(bytes) {
             Ok(text) => {
                 this.line.push_str(text);
                 Ok(count)
