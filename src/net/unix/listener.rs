@@ -59,7 +59,7 @@ pub struct UnixListener {
 ///     client.send(b"one").await?;
 ///     client.send(b"two").await?;
 ///     let mut buf = [0; 16];
-///     assert_eq!(server.recv(&mut buf).await?, 3);
+///     assert_eq!(server.recv(&mut buf).await?.len, 3);
 ///     std::io::Result::Ok(())
 /// })
 /// .unwrap()

@@ -37,9 +37,9 @@ use crate::reactor::Direction;
 ///     far.send(b"tock").await?;
 ///     drop(far);
 ///     let mut buf = [0; 64];
-///     assert_eq!(near.recv(&mut buf).await?, 4);
-///     assert_eq!(near.recv(&mut buf).await?, 4);
-///     assert_eq!(near.recv(&mut buf).await?, 0);
+///     assert_eq!(near.recv(&mut buf).await?.len, 4);
+///     assert_eq!(near.recv(&mut buf).await?.len, 4);
+///     assert_eq!(near.recv(&mut buf).await?.len, 0);
 ///     std::io::Result::Ok(())
 /// })
 /// .unwrap()
