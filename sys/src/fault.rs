@@ -5,7 +5,8 @@
 //! lays down a [`Plan`] for its own thread, and reads the counts afterwards.
 //!
 //! *Model.* A plan is a list of rules *(call, nth, fault)*. `nth` counts from 1, from the moment the
-//! plan was installed. A fault is an errno instead of the call, or a shorter length for it.
+//! plan was installed. A fault is an errno instead of the call, or a shorter length for it. Besides, a plan may have something done before
+//! each call, as another process may do it.
 //!
 //! *Why in front of the system call and not around it.* A call that must fail must not happen: an
 //! injected EAGAIN after a real `recv` would have eaten the bytes.
@@ -165,13 +166,18 @@ pub(crate) fn check(call: Call, len: usize) -> std::io::Result<usize> {
 #[cfg(feature = "sim")]
 mod plan {
     use std::cell::{Cell, RefCell};
+    use std::fmt;
+    use std::sync::Arc;
 
     use super::{CALL_COUNT, Call, Fault};
 
     thread_local! {
         static COUNTS: [Cell<u64>; CALL_COUNT] = const { [const { Cell::new(0) }; CALL_COUNT] };
         static RULES: RefCell<Vec<Rule>> = const { RefCell::new(Vec::new()) };
+        static MEANWHILE: RefCell<Option<Meanwhile>> = const { RefCell::new(None) };
     }
+
+    type Meanwhile = Arc<dyn Fn(Call) + Send + Sync>;
 
     #[derive(Clone, Copy, Debug)]
     struct Rule {
@@ -187,9 +193,10 @@ mod plan {
     /// use mainspring_sys::fault::{Call, Fault, Plan};
     /// let _guard = Plan::new().at(Call::Accept, 1, Fault::Errno(24)).install();
     /// ```
-    #[derive(Debug, Default)]
+    #[derive(Default)]
     pub struct Plan {
         rules: Vec<Rule>,
+        meanwhile: Option<Meanwhile>,
     }
 
     /// Takes the plan away on drop.
@@ -221,18 +228,55 @@ mod plan {
             self
         }
 
+        /// Before each call that a plan can name, `act` is called with its kind: what another process might do between any two
+        /// calls. While it acts, it is not called.
+        ///
+        /// ```
+        /// use std::sync::atomic::{AtomicU32, Ordering};
+        /// use mainspring_sys::fault::Plan;
+        /// static CALLS: AtomicU32 = AtomicU32::new(0);
+        /// let _guard = Plan::new().meanwhile(|_| drop(CALLS.fetch_add(1, Ordering::Relaxed))).install();
+        /// ```
+        #[must_use]
+        pub fn meanwhile(mut self, act: impl Fn(Call) + Send + Sync + 'static) -> Plan {
+            self.meanwhile = Some(Arc::new(act));
+            self
+        }
+
         /// Puts the plan in force on this thread, in place of any other, and zeroes the counts.
         #[must_use = "the plan ends when the guard is dropped"]
         pub fn install(self) -> PlanGuard {
             COUNTS.with(|counts| counts.iter().for_each(|count| count.set(0)));
             RULES.with(|rules| *rules.borrow_mut() = self.rules);
+            MEANWHILE.with(|meanwhile| *meanwhile.borrow_mut() = self.meanwhile);
             PlanGuard(())
+        }
+    }
+
+    impl fmt::Debug for Plan {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.debug_struct("Plan")
+                .field("rules", &self.rules)
+                .field("meanwhile", &self.meanwhile.is_some())
+                .finish()
         }
     }
 
     impl Drop for PlanGuard {
         fn drop(&mut self) {
             RULES.with(|rules| rules.borrow_mut().clear());
+            MEANWHILE.with(|meanwhile| meanwhile.borrow_mut().take());
+        }
+    }
+
+    fn act(call: Call) {
+        // As for the rules.
+        let taken = MEANWHILE.try_with(|meanwhile| meanwhile.borrow_mut().take());
+        if let Ok(Some(meanwhile)) = taken {
+            meanwhile(call);
+            MEANWHILE.with(|place| {
+                place.borrow_mut().get_or_insert(meanwhile);
+            });
         }
     }
 
@@ -243,6 +287,7 @@ mod plan {
     }
 
     pub(crate) fn intercept(call: Call) -> Option<Fault> {
+        act(call);
         let nth = COUNTS.with(|counts| {
             let count = &counts[call as usize];
             count.set(count.get() + 1);
