@@ -10,6 +10,10 @@
 //!                              a job: watch it, look into it, deeper and deeper
 //! ```
 //!
+//! *Where the kernel has no names*, `sys` lists folders, and makes records of what changed: each says what is to be done to the table, which is
+//! at every record what `sys` took it for. So there every path is exact. Where it has names, a name may be another folder's by the time when it is
+//! looked into: whatever may have been told of the wrong one is told once more.
+//!
 //! *Order.* While a job is under way no record is looked at. So the table always tells of the time of the record at hand, and a job's
 //! findings come before all that happened after it.
 //!
@@ -27,6 +31,8 @@ mod land;
 mod scan;
 mod state;
 mod table;
+#[cfg(all(test, feature = "sim"))]
+mod tests;
 mod wait;
 mod work;
 
@@ -55,7 +61,7 @@ use work::Work;
 /// one was renamed; that a watched folder was removed, as long as somebody has it open.
 ///
 /// On macOS and the BSDs the kernel has no names: there a job lists a folder when it changed, so a file that came and went at once is
-/// not told of, and every file takes a descriptor; what is below a folder that is renamed while it is looked into may be missed. illumos has no such thing: `Unsupported`.
+/// not told of, and every file takes a descriptor. illumos has no such thing: `Unsupported`.
 ///
 /// ```
 /// use mainspring::fs::{self, Watcher, watch::Event};

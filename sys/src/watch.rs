@@ -34,11 +34,25 @@ mod listed;
 ))]
 mod vnode;
 
-use std::ffi::OsString;
+mod entries;
+#[cfg(any(
+    target_os = "linux",
+    target_os = "android",
+    target_vendor = "apple",
+    target_os = "freebsd",
+    target_os = "netbsd",
+    target_os = "openbsd",
+    target_os = "dragonfly"
+))]
+mod reader;
+
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
+
+pub use entries::{Entries, Entry};
 
 /// What is watched, as the kernel numbers it. The same inode has the same mark while it is watched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -95,15 +109,39 @@ pub struct Record {
     pub is_folder: bool,
 }
 
+/// Where a folder is that is to be watched.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    /// Its path.
+    pub path: &'a Path,
+    /// The folder where it was found, and its name there. `None`: it was named by somebody.
+    pub entry: Option<(Mark, &'a OsStr)>,
+    /// Whether a link in this place is followed.
+    pub follows: bool,
+}
+
 /// What a kind of kernel can do. Threads of the pool call it, all but `read`, which is the loop's.
 trait Object: fmt::Debug + Send + Sync {
     fn fd(&self) -> BorrowedFd<'_>;
-    fn add(&self, folder: &Path, follows: bool) -> io::Result<Mark>;
+    fn add(&self, place: Place<'_>) -> io::Result<Mark>;
+    fn enter(&self, place: Place<'_>) -> io::Result<(Mark, Entries)>;
     fn remove(&self, mark: Mark) -> io::Result<()>;
     fn read(&self, buf: &mut [u8], each: &mut dyn FnMut(Record)) -> io::Result<()>;
 
     fn tells_entries(&self) -> bool {
         true
+    }
+
+    fn locate(&self, record: Record) -> Option<Record> {
+        Some(record)
+    }
+
+    fn folder_at(&self, _folder: Mark, _name: &OsStr) -> Option<Mark> {
+        None
+    }
+
+    fn unsettled(&self) -> Option<Mark> {
+        None
     }
 
     /// Only an object that gives [`What::Unlisted`] is asked.
@@ -186,8 +224,17 @@ impl Watch {
     /// # Errors
     /// `QuotaExceeded` if no more can be watched: the text names the limit. `NotADirectory` if it is no folder, and also if it is a
     /// link and that is not to be followed; what `open` says otherwise.
-    pub fn add(&self, folder: &Path, follows: bool) -> io::Result<Mark> {
-        self.0.add(folder, follows)
+    pub fn add(&self, place: Place<'_>) -> io::Result<Mark> {
+        self.0.add(place)
+    }
+
+    /// Watches the folder as [`Watch::add`] does, and tells what is in it. Whatever happens to these entries after that is told.
+    ///
+    /// # Errors
+    /// As for [`Watch::add`]. `NotFound` also if the folder in this place is not the one that was found there: then records
+    /// say so.
+    pub fn enter(&self, place: Place<'_>) -> io::Result<(Mark, Entries)> {
+        self.0.enter(place)
     }
 
     /// Watches it no more. Records that the kernel has already may still come.
@@ -198,7 +245,8 @@ impl Watch {
         self.0.remove(mark)
     }
 
-    /// Takes as many records as fit into `buf`, and gives them to `each` in the order in which things happened.
+    /// Takes as many records as fit into `buf`, and gives them to `each` in the order in which things happened. Each goes through
+    /// [`Watch::locate`] when its turn comes.
     ///
     /// # Errors
     /// `WouldBlock` if nothing happened.
@@ -206,10 +254,30 @@ impl Watch {
         self.0.read(buf, &mut each)
     }
 
+    /// What the record says of an entry of a folder, by what was told before; `None` if that is nothing.
+    #[must_use]
+    pub fn locate(&self, record: Record) -> Option<Record> {
+        self.0.locate(record)
+    }
+
+    /// The mark of the folder that is this entry, where the kernel does not [tell of entries](Watch::tells_entries); by what was told, or
+    /// is about to be.
+    #[must_use]
+    pub fn folder_at(&self, folder: Mark, name: &OsStr) -> Option<Mark> {
+        self.0.folder_at(folder, name)
+    }
+
+    /// A folder that is to be refreshed, though no record may say so.
+    #[must_use]
+    pub fn unsettled(&self) -> Option<Mark> {
+        self.0.unsettled()
+    }
+
     /// Puts into `records` what happened in folders whose record was [`What::Unlisted`], since they were added or refreshed last. Blocks.
     ///
     /// # Errors
-    /// `QuotaExceeded`, as for [`Watch::add`]: some of what is new is watched by name alone.
+    /// `QuotaExceeded`, as for [`Watch::add`]: some of what is new is watched by name alone. What kept a folder from being read: then
+    /// it is [unsettled](Watch::unsettled).
     pub fn refresh(&self, marks: &[Mark], records: &mut Vec<Record>) -> io::Result<()> {
         self.0.refresh(marks, records)
     }

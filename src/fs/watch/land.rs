@@ -1,10 +1,11 @@
 //! What jobs of the pool are sent to do for a watcher, and what comes of it when they land.
 
 use std::collections::HashSet;
+use std::ffi::OsString;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use mainspring_sys::watch::{Mark, Record, Watch};
+use mainspring_sys::watch::{Mark, Record, Watch, What};
 
 use super::event::{Event, WatchError};
 use super::scan::{self, Branch, Found, Kind, scan};
@@ -98,9 +99,17 @@ impl State {
                 if let Err(error) = result {
                     self.told
                         .push_back(Err(WatchError::new(PathBuf::new(), error)));
+                    // The next change of any folder is time enough to try it again.
+                    return;
                 }
             }
         }
+        self.raw.extend(self.watch.unsettled().map(|mark| Record {
+            mark,
+            what: What::Unlisted,
+            name: None,
+            is_folder: true,
+        }));
     }
 
     fn added(&mut self, path: PathBuf, asked: Asked, call: u64, kind: &Kind) {
@@ -111,7 +120,8 @@ impl State {
             (Asked::Tree, Kind::Folder(_)) => self.todo.push_front(Task::Scan(Scan {
                 left: vec![Branch::New {
                     path,
-                    follows: true,
+                    entry: None,
+                    is_news: false,
                 }],
                 news: HashSet::new(),
                 why: Why::Asked(call),
@@ -151,11 +161,10 @@ impl State {
                         scan.news.insert(mark);
                     }
                 }
+                Found::Itself(mark, name) => self.found_news(mark, name),
                 Found::Entry(mark, name) => {
-                    let is_new = scan.news.contains(&mark);
-                    if let Some(path) = self.table.told_path(mark, &name).filter(|_| is_new) {
-                        self.tell(Event::Created(path));
-                        self.table.set_fresh(mark, name);
+                    if scan.news.contains(&mark) {
+                        self.found_news(mark, name);
                     }
                 }
                 // It went, or became something else: of that the kernel tells.
@@ -182,6 +191,16 @@ impl State {
             (false, _) => self.todo.push_front(Task::Scan(scan)),
             (true, Why::Asked(call)) => self.answer(call, Path::new(""), Ok(())),
             (true, Why::New) => {}
+        }
+    }
+
+    fn found_news(&mut self, mark: Mark, name: OsString) {
+        if let Some(path) = self.table.told_path(mark, &name) {
+            self.tell(Event::Created(path));
+            // Where folders are listed, no record says it again.
+            if self.watch.tells_entries() {
+                self.table.set_fresh(mark, name);
+            }
         }
     }
 
@@ -215,7 +234,8 @@ impl State {
                         self.todo.push_back(Task::Scan(Scan {
                             left: vec![Branch::New {
                                 path: root.path.clone(),
-                                follows: true,
+                                entry: None,
+                                is_news: false,
                             }],
                             news: HashSet::new(),
                             why: Why::New,

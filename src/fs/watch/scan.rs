@@ -4,14 +4,14 @@
 //! the rest of the list; so a large tree comes in pieces, and so does a large folder.
 //!
 //! *Why watched first and listed after.* What is made in between is then in the list, or told by the kernel, or both; the table
-//! knows which names came by a list, and tells them once.
+//! knows which names came by a list, and tells them once. A folder is opened once for both, so that a rename in between loses nothing.
 
 use std::ffi::OsString;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use mainspring_sys::file::{self as sys, Folder};
-use mainspring_sys::watch::{Mark, Watch};
+use mainspring_sys::file as sys;
+use mainspring_sys::watch::{Entries, Mark, Place, Watch};
 
 use crate::blocking::is_aborted;
 
@@ -23,19 +23,23 @@ pub(super) enum Branch {
     /// To be watched, and looked into.
     New {
         path: PathBuf,
-        /// Whether a symbolic link in this place is followed.
-        follows: bool,
+        /// The folder where it was found, and its name there. A root was named, and may be a link to a folder.
+        entry: Option<(Mark, OsString)>,
+        /// Whether it is told itself, if it is there.
+        is_news: bool,
     },
     /// Watched; the rest of its entries is still to be read.
     Open {
         path: PathBuf,
         mark: Mark,
-        folder: Folder,
+        entries: Entries,
     },
 }
 
 /// What a job of a scan found, in this order.
 pub(super) enum Found {
+    /// Something is there of which nothing was told.
+    Itself(Mark, OsString),
     /// A folder is watched.
     Folder(Mark, PathBuf),
     /// An entry of a folder that was found before.
@@ -61,38 +65,60 @@ fn scan_branch(
     wants_entries: bool,
     found: &mut Vec<Found>,
 ) {
-    let (path, mark, mut folder) = match branch {
-        Branch::Open { path, mark, folder } => (path, mark, folder),
-        Branch::New { path, follows } => {
-            let mark = match watch.add(real(&path), follows) {
-                Ok(mark) => mark,
-                Err(error) => return found.push(Found::Failed(path, error)),
+    let (path, mark, mut entries) = match branch {
+        Branch::Open {
+            path,
+            mark,
+            entries,
+        } => (path, mark, entries),
+        Branch::New {
+            path,
+            entry,
+            is_news,
+        } => {
+            let place = Place {
+                path: real(&path),
+                entry: entry.as_ref().map(|(mark, name)| (*mark, name.as_os_str())),
+                follows: entry.is_none(),
             };
-            found.push(Found::Folder(mark, path.clone()));
-            match Folder::open(real(&path)) {
-                Ok(folder) => (path, mark, folder),
+            let entered = watch.enter(place);
+            let is_there = match &entered {
+                Err(error) => error.kind() == ErrorKind::NotADirectory,
+                Ok(_) => true,
+            };
+            if let Some((folder, name)) = entry.filter(|_| is_news && is_there) {
+                found.push(Found::Itself(folder, name));
+            }
+            match entered {
+                Ok((mark, entries)) => {
+                    found.push(Found::Folder(mark, path.clone()));
+                    (path, mark, entries)
+                }
                 Err(error) => return found.push(Found::Failed(path, error)),
             }
         }
     };
-    while let Some(entry) = folder.next_entry(false) {
+    while let Some(entry) = entries.next() {
         let entry = match entry {
             Ok(entry) => entry,
-            // Of an entry that went meanwhile, whose kind is asked.
-            Err(error) if error.kind() == ErrorKind::NotFound => continue,
             Err(error) => return found.push(Found::Failed(path, error)),
         };
-        if entry.kind.is_dir() {
+        if entry.is_folder {
             left.push(Branch::New {
-                path: path.join(entry.name()),
-                follows: false,
+                path: path.join(&entry.name),
+                entry: Some((mark, entry.name.clone())),
+                is_news: false,
             });
         }
         if wants_entries {
-            found.push(Found::Entry(mark, entry.name().to_owned()));
+            found.push(Found::Entry(mark, entry.name));
         }
         if found.len() >= BATCH || is_aborted() {
-            return left.push(Branch::Open { path, mark, folder });
+            return left.push(Branch::Open {
+                path,
+                mark,
+                entries,
+            });
         }
     }
 }
@@ -123,7 +149,11 @@ pub(super) fn add(watch: &Watch, path: &Path, must_exist: bool) -> io::Result<Ki
 
 /// Watches a folder that the user named.
 pub(super) fn add_folder(watch: &Watch, path: &Path) -> io::Result<Mark> {
-    watch.add(real(path), true)
+    watch.add(Place {
+        path: real(path),
+        entry: None,
+        follows: true,
+    })
 }
 
 /// The parent of a name alone is the working directory.

@@ -3,6 +3,7 @@
 //! *Role.* No futures here: [`work`](super::work) says which record is next, and this says what it means.
 
 use std::collections::{HashSet, VecDeque};
+use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,6 +23,7 @@ pub(super) struct State {
     /// What is to be told.
     pub(super) told: VecDeque<Result<Event, WatchError>>,
     pub(super) todo: VecDeque<Task>,
+    last_rename: Option<(PathBuf, PathBuf)>,
     /// The call of `add` that somebody awaits, and what came of it.
     pub(super) awaited: Option<u64>,
     pub(super) answer: Option<(u64, io::Result<()>)>,
@@ -35,6 +37,7 @@ impl State {
             raw: VecDeque::new(),
             told: VecDeque::new(),
             todo: VecDeque::new(),
+            last_rename: None,
             awaited: None,
             answer: None,
         }
@@ -42,6 +45,9 @@ impl State {
 
     /// Looks at a record that is no first half of a rename.
     pub(super) fn look_at(&mut self, record: Record) {
+        let Some(record) = self.watch.locate(record) else {
+            return;
+        };
         let Record {
             mark,
             what,
@@ -57,7 +63,7 @@ impl State {
                 }
                 if let Some(path) = self.table.told_path(mark, &name) {
                     if is_folder && self.table.is_branch(mark) {
-                        self.scan_new(vec![path.clone()]);
+                        self.scan_new(vec![(path.clone(), (mark, name), false)]);
                     }
                     self.tell(Event::Created(path));
                 }
@@ -119,6 +125,11 @@ impl State {
             let doomed = self.table.gone(&path);
             self.unwatch(doomed);
         }
+        let was_moved = matches!(record.what, What::MovedFrom(_) | What::MovedTo(_));
+        if was_moved && self.watch.tells_entries() && self.table.is_branch(record.mark) {
+            // Something else may have come to its place, if the two were exchanged.
+            self.scan_new(vec![(path.clone(), (record.mark, name.clone()), true)]);
+        }
         self.tell(Event::Removed(path));
     }
 
@@ -133,21 +144,57 @@ impl State {
         let (from, to) = match (from, to) {
             (Some(from), Some(to)) => (from, to),
             (Some(_), None) => return self.removed(first),
-            (None, Some(_)) => return self.look_at(second.clone()),
+            (None, Some(to)) => {
+                if self.table.is_folder(&to) {
+                    self.removed(second);
+                }
+                return self.look_at(second.clone());
+            }
             (None, None) => return,
         };
+        // By now something else may be in the old place, if two were exchanged for example.
+        let old = (from.clone(), (first.mark, from_name.clone()), true);
         if first.is_folder {
             if self.table.is_branch(second.mark) {
-                let doomed = self.table.moved(&from, &to);
-                self.unwatch(doomed);
-                // By now another may be at either place, if two were exchanged for example.
-                self.scan_new(vec![from.clone(), to.clone()]);
+                let new = (to.clone(), (second.mark, to_name.clone()), false);
+                if self.watch.tells_entries() {
+                    let doomed = self.table.moved(&from, &to);
+                    self.unwatch(doomed);
+                    self.scan_new(vec![old, new]);
+                } else if self.is_folder_of(&from, second) {
+                    let doomed = self.table.moved(&from, &to);
+                    self.unwatch(doomed);
+                } else {
+                    // It was not looked into yet.
+                    for path in [&from, &to] {
+                        let doomed = self.table.gone(path);
+                        self.unwatch(doomed);
+                    }
+                    self.scan_new(vec![new]);
+                }
             } else {
                 let doomed = self.table.gone(&from);
                 self.unwatch(doomed);
             }
+        } else if self.watch.tells_entries() {
+            let doomed = self.table.gone(&to);
+            self.unwatch(doomed);
+            let was_there_and_back = self.last_rename.take() == Some((to.clone(), from.clone()));
+            if was_there_and_back {
+                self.scan_new(vec![old]);
+            }
         }
+        self.last_rename = Some((from.clone(), to.clone()));
         self.tell(Event::Renamed { from, to });
+    }
+
+    /// Whether the folder that has this path in the table is the entry that the record names.
+    fn is_folder_of(&self, path: &Path, record: &Record) -> bool {
+        let folder = record
+            .name
+            .as_ref()
+            .and_then(|name| self.watch.folder_at(record.mark, name));
+        folder.is_some() && folder == self.table.mark_of(path)
     }
 
     /// A marked folder was moved. Of one in a tree its parent tells as well.
@@ -174,6 +221,10 @@ impl State {
 
     fn overflowed(&mut self) {
         self.tell(Event::Overflow);
+        if !self.watch.tells_entries() {
+            let marks = self.table.marks();
+            return self.todo.push_back(Task::Refresh(marks));
+        }
         self.table.begin_round();
         self.todo
             .push_back(Task::Check(self.table.roots().to_vec()));
@@ -192,13 +243,15 @@ impl State {
         self.todo.push_back(Task::Refresh(marks));
     }
 
-    fn scan_new(&mut self, paths: Vec<PathBuf>) {
-        let branch = |path| Branch::New {
+    /// Folders, with the entries that they are, and whether that they are there is news, too.
+    fn scan_new(&mut self, folders: Vec<(PathBuf, (Mark, OsString), bool)>) {
+        let branch = |(path, entry, is_news)| Branch::New {
             path,
-            follows: false,
+            entry: Some(entry),
+            is_news,
         };
         self.todo.push_back(Task::Scan(Scan {
-            left: paths.into_iter().map(branch).collect(),
+            left: folders.into_iter().map(branch).collect(),
             news: HashSet::new(),
             why: Why::New,
         }));

@@ -80,7 +80,7 @@ pub(super) struct Table {
 /// What a folder that a scan found is to us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Entered {
-    /// It was not watched before.
+    /// It was not watched before, or not in this place.
     New,
     Known,
     /// No root needs it any more.
@@ -107,6 +107,19 @@ impl Table {
 
     pub(super) fn is_branch(&self, mark: Mark) -> bool {
         self.folders.get(&mark).is_some_and(|folder| folder.in_tree)
+    }
+
+    pub(super) fn mark_of(&self, path: &Path) -> Option<Mark> {
+        self.by_path.get(path).copied()
+    }
+
+    /// Whether a folder that is watched has this path.
+    pub(super) fn is_folder(&self, path: &Path) -> bool {
+        self.by_path.contains_key(path)
+    }
+
+    pub(super) fn marks(&self) -> Vec<Mark> {
+        self.folders.keys().copied().collect()
     }
 
     /// The path of an entry, if what happens to it is to be told.
@@ -187,7 +200,8 @@ impl Table {
             folder.round = round;
             folder.in_tree = true;
         }
-        match was_branch {
+        // One that came here from elsewhere may be told as gone there: what is in it is told again.
+        match was_branch && (has_place || is_elsewhere) {
             true => Entered::Known,
             false => Entered::New,
         }

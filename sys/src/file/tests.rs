@@ -2,8 +2,6 @@
 
 use std::path::PathBuf;
 
-use rustix::fs::{FileType, Mode};
-
 use super::*;
 
 /// A path that is nobody else's, and is cleared on drop.
@@ -53,6 +51,7 @@ fn what_is_no_regular_file_is_refused_without_a_wait() {
     assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
     #[cfg(not(target_vendor = "apple"))]
     {
+        use rustix::fs::{FileType, Mode};
         let place = Place::new("fifo");
         rustix::fs::mknodat(
             rustix::fs::CWD,

@@ -8,14 +8,15 @@
 
 use std::ffi::OsStr;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
 use rustix::io::Errno;
 
-use super::{Mark, Object, Record, What, limit};
+use super::reader::{Reader, open_folder};
+use super::{Entries, Mark, Object, Place, Record, What, limit};
 use crate::fault::Call;
 use crate::fd::Fd;
 use crate::socket::retry;
@@ -58,12 +59,8 @@ impl Inotify {
     }
 }
 
-impl Object for Inotify {
-    fn fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_fd()
-    }
-
-    fn add(&self, folder: &Path, follows: bool) -> io::Result<Mark> {
+impl Inotify {
+    fn mark_path(&self, folder: &Path, follows: bool) -> io::Result<Mark> {
         let mut flags = EVENTS | WatchFlags::ONLYDIR;
         if !follows {
             flags |= WatchFlags::DONT_FOLLOW;
@@ -77,6 +74,42 @@ impl Object for Inotify {
             _ => error,
         })?;
         Ok(Mark(number))
+    }
+
+    /// By its path, which must lead to the open folder afterwards. If it led elsewhere a mark may stay that nobody knows: whose it
+    /// is cannot be asked, and it may be one of ours.
+    #[cold]
+    fn mark_without_proc(&self, fd: &OwnedFd, place: &Place<'_>) -> io::Result<Mark> {
+        let mark = self.mark_path(place.path, place.follows)?;
+        let of_path = retry(Call::FileStat, 0, |_| rustix::fs::stat(place.path))?;
+        let of_open = retry(Call::FileStat, 0, |_| rustix::fs::fstat(fd))?;
+        match (of_path.st_dev, of_path.st_ino) == (of_open.st_dev, of_open.st_ino) {
+            true => Ok(mark),
+            false => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+}
+
+impl Object for Inotify {
+    fn fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+
+    fn add(&self, place: Place<'_>) -> io::Result<Mark> {
+        self.mark_path(place.path, place.follows)
+    }
+
+    /// The kernel takes no descriptor: it is given a path that leads to one.
+    fn enter(&self, place: Place<'_>) -> io::Result<(Mark, Entries)> {
+        let fd = open_folder(Call::OpenFile, None, &place)?;
+        let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
+        let mark = match self.mark_path(path.as_ref(), true) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.mark_without_proc(&fd, &place)?
+            }
+            answer => answer?,
+        };
+        Ok((mark, Entries(Box::new(Reader::of(fd)?))))
     }
 
     fn remove(&self, mark: Mark) -> io::Result<()> {
@@ -178,7 +211,6 @@ impl super::listed::Base for Inotify {
     }
 
     fn mark(&self, fd: BorrowedFd<'_>) -> io::Result<Mark> {
-        use std::os::fd::AsRawFd;
         let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
         Ok(Mark(inotify::add_watch(&self.fd, path, EVENTS)?))
     }

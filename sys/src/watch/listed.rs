@@ -1,29 +1,38 @@
 //! A watch over a kernel that tells *that* a file or a folder changed, but not which entry: folders are listed, and compared.
 //!
 //! *Model.* Every file and every folder is open here, and marked in the kernel by its descriptor. A change of a file becomes one of an
-//! entry of its folder. A change of a folder becomes [`What::Unlisted`], and [`Object::refresh`] lists it again: what went and what came are
-//! told apart by inode, so that a rename is one, also from one folder to another if both are listed in one go.
+//! entry of its folder. A change of a folder becomes [`What::Unlisted`], and [`Object::refresh`] lists it again. What was told of each
+//! folder stands in a [`Picture`]; what differs from it is told, and then stands there. So whatever happens between two lists, in the end
+//! what was told is what is there.
 //!
-//! *Cost.* A descriptor for each file and folder; a list for each change of a folder.
+//! *Renames.* A folder that is open keeps its inode, so that one that is found somewhere is known again for sure, and was renamed if the
+//! picture has it elsewhere. Of files, and of folders that are not watched, that is so if they went in the same refresh.
+//!
+//! *Files*, by idea: `picture` is what was told; `settle` brings it up to date, in an order in which each step is one that a user can follow.
+//!
+//! *Cost.* A descriptor for each file and folder; a list for each change of a folder; a `stat` for each folder that is new in one.
 //!
 //! *Locks.* No file is opened and no folder read under the lock, for the loop's thread takes it too.
 //!
 //! *Why it is compiled on Linux.* For the tests: inotify can tell as little as EVFILT_VNODE does, so all but that last call is run there.
 
-use std::collections::{BTreeMap, HashMap};
-use std::ffi::{OsStr, OsString};
+mod picture;
+mod settle;
+
+use std::ffi::OsStr;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
-use super::{Mark, Object, Record, What, limit};
+use super::reader::{Reader, open_folder};
+use super::{Entries, Entry, Mark, Object, Place, Record, What, limit};
 use crate::fault::Call;
 use crate::socket::retry;
+use picture::{At, File, Folder, IN_DOUBT, Identity, Kind, Picture, Standing, Told};
+use settle::Changes;
 
 /// What is told of a marked descriptor: `Modified` of a folder is a change of its entries.
 pub(super) trait Base: std::fmt::Debug + Send + Sync {
@@ -34,223 +43,182 @@ pub(super) trait Base: std::fmt::Debug + Send + Sync {
     fn read(&self, buf: &mut [u8], each: &mut dyn FnMut(Mark, What)) -> io::Result<()>;
 }
 
-/// Device and inode.
-type Identity = (u64, u64);
-
-#[derive(Debug)]
-struct Entry {
-    inode: u64,
-    is_folder: bool,
-    /// A file that could be opened.
-    file: Option<Mark>,
-}
-
-#[derive(Debug)]
-struct Folder {
-    fd: OwnedFd,
-    identity: Identity,
-    entries: BTreeMap<OsString, Entry>,
-}
-
-#[derive(Debug)]
-struct File {
-    folder: Mark,
-    name: OsString,
-    /// Open as long as it is watched.
-    _fd: OwnedFd,
-}
-
-#[derive(Debug, Default)]
-struct Known {
-    folders: HashMap<Mark, Folder>,
-    files: HashMap<Mark, File>,
-    by_identity: HashMap<Identity, Mark>,
-    /// The number of the last rename that was found.
-    cookie: u32,
-}
-
 #[derive(Debug)]
 pub(super) struct Listed<B> {
     base: B,
-    known: Mutex<Known>,
-}
-
-/// A name that came or went.
-#[derive(Debug)]
-struct Change {
-    folder: Mark,
-    name: OsString,
-    entry: Entry,
-}
-
-impl Change {
-    fn record(&self, what: What) -> Record {
-        Record {
-            mark: self.folder,
-            what,
-            name: Some(self.name.clone()),
-            is_folder: self.entry.is_folder,
-        }
-    }
+    picture: Mutex<Picture>,
 }
 
 impl<B: Base> Listed<B> {
     pub(super) fn over(base: B) -> Listed<B> {
         Listed {
             base,
-            known: Mutex::default(),
+            picture: Mutex::default(),
         }
     }
 
-    fn known(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    fn picture(&self) -> MutexGuard<'_, Picture> {
+        self.picture.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is in the folder now; `None` if the folder is not watched, or cannot be read.
-    fn list(&self, folder: Mark) -> Option<BTreeMap<OsString, Entry>> {
-        let fd = self.known().folders.get(&folder)?.fd.try_clone().ok()?;
-        let mut dir = retry(Call::OpenFile, 0, |_| Dir::read_from(&fd)).ok()?;
-        let mut entries = BTreeMap::new();
-        while let Some(entry) = retry(Call::ReadFolder, 0, |_| dir.read().transpose()).ok()? {
-            let name = OsStr::from_bytes(entry.file_name().to_bytes());
-            if name == "." || name == ".." {
-                continue;
-            }
-            let kind = match entry.file_type() {
-                FileType::Unknown => match kind_of(&fd, name) {
-                    Ok(kind) => kind,
-                    // It went meanwhile.
-                    Err(_) => continue,
-                },
-                kind => kind,
-            };
-            let entry = Entry {
-                inode: entry.ino(),
-                is_folder: kind == FileType::Directory,
-                // Marked later; of what is neither file nor folder, whose opening may do things, only the name is watched.
-                file: None,
-            };
-            entries.insert(name.to_owned(), entry);
-        }
-        Some(entries)
-    }
-
-    /// Opens and marks a file of a folder. What cannot be opened is watched by its name alone.
-    fn mark_file(&self, folder: Mark, name: &OsStr) -> io::Result<Option<Mark>> {
-        let clone = self
-            .known()
-            .folders
-            .get(&folder)
-            .map(|known| known.fd.try_clone());
-        let Some(Ok(dir)) = clone else {
+    /// What is in the folder now; `None` if it is not watched.
+    fn list(&self, folder: Mark) -> io::Result<Option<Vec<Entry>>> {
+        let Some(fd) = self.picture().fd(folder) else {
             return Ok(None);
         };
-        if !matches!(kind_of(&dir, name), Ok(FileType::RegularFile)) {
+        // One more descriptor for the same open folder, which may stand anywhere; and to read on needs no permission.
+        let duplicate = |_| rustix::io::fcntl_dupfd_cloexec(&fd, 0);
+        let duplicate = retry(Call::OpenFile, 0, duplicate)?;
+        rustix::fs::seek(&duplicate, rustix::fs::SeekFrom::Start(0))?;
+        Reader::of(duplicate)?.collect::<io::Result<_>>().map(Some)
+    }
+
+    /// Which folder has this place.
+    fn identity_at(&self, at: &At) -> io::Result<Identity> {
+        let folder = self.picture().fd(at.0).ok_or(io::ErrorKind::NotFound)?;
+        let stat = stat_at(&folder, &at.1)?;
+        match is_kind(&stat, FileType::Directory) {
+            true => Ok(identity(&stat)),
+            false => Err(io::ErrorKind::NotADirectory.into()),
+        }
+    }
+
+    /// Which folder an entry is, as far as anybody may know, and the inode by which it is to be known: none, if it went or another came to
+    /// its place since it was listed.
+    fn look_at(&self, at: &At, inode: u64) -> (u64, Option<Identity>) {
+        let device = self.picture().device(at.0);
+        match self.identity_at(at) {
+            // Of what something is mounted on, the folder says another.
+            Ok(identity) if Some(identity.0) == device && identity.1 != inode => {
+                (IN_DOUBT, Some(identity))
+            }
+            Ok(identity) => (inode, Some(identity)),
+            Err(error) if is_gone(&error) => (IN_DOUBT, None),
+            Err(_) => (inode, None),
+        }
+    }
+
+    /// What is to be told of an entry that is no folder. A file is opened and marked; what cannot be is watched by its name alone.
+    fn tell_file(&self, at: &At, inode: u64) -> io::Result<Told> {
+        let (inode, kind) = match self.mark_file(at) {
+            Ok(mark) => (inode, Kind::Other(mark)),
+            // The next of this name may have its inode.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => (IN_DOUBT, Kind::Other(None)),
+            Err(error) => match Errno::from_io_error(&error) {
+                Some(Errno::MFILE | Errno::NFILE) => return Err(too_many()),
+                _ => (inode, Kind::Other(None)),
+            },
+        };
+        Ok(Told { inode, kind })
+    }
+
+    fn mark_file(&self, at: &At) -> io::Result<Option<Mark>> {
+        let (folder, name) = at;
+        let Some(dir) = self.picture().fd(*folder) else {
+            return Ok(None);
+        };
+        // Of what is neither file nor folder, whose opening may do things, only the name is watched.
+        if !is_kind(&stat_at(&dir, name)?, FileType::RegularFile) {
             return Ok(None);
         }
         let flags = FLAGS | OFlags::NOFOLLOW;
         let open = |_| rustix::fs::openat(&dir, name, flags, Mode::empty());
-        let fd = match retry(Call::WatchAdd, 0, open) {
-            Ok(fd) => fd,
-            Err(error) => match Errno::from_io_error(&error) {
-                Some(Errno::MFILE | Errno::NFILE) => return Err(too_many()),
-                _ => return Ok(None),
-            },
-        };
+        let fd = retry(Call::WatchAdd, 0, open)?;
         // At once, so that whatever is told of it finds it.
-        let mut known = self.known();
+        let mut picture = self.picture();
         let mark = self.base.mark(fd.as_fd())?;
         let file = File {
-            folder,
-            name: name.to_owned(),
+            at: at.clone(),
             _fd: fd,
         };
-        known.files.insert(mark, file);
+        picture.files.insert(mark, file);
         Ok(Some(mark))
     }
 
-    fn forget_file(&self, known: &mut Known, entry: &Entry) {
-        if let Some(mark) = entry.file {
+    fn close_file(&self, picture: &mut Picture, told: &Told) {
+        if let Kind::Other(Some(mark)) = told.kind {
             let _ = self.base.unmark(mark);
-            known.files.remove(&mark);
+            picture.files.remove(&mark);
         }
     }
 
-    /// Tells what went and what came, and keeps it.
-    fn settle(
-        &self,
-        gone: Vec<Change>,
-        come: Vec<Change>,
-        records: &mut Vec<Record>,
-    ) -> io::Result<()> {
-        let mut gone: Vec<Option<Change>> = gone.into_iter().map(Some).collect();
-        let mut pairs: Vec<(Change, Change)> = Vec::new();
-        let mut new: Vec<Change> = Vec::new();
-        for change in come {
-            let is_same = |old: &Option<Change>| {
-                old.as_ref().is_some_and(|old| {
-                    old.entry.inode == change.entry.inode
-                        && old.entry.is_folder == change.entry.is_folder
-                })
+    fn close_folder(&self, picture: &mut Picture, mark: Mark) -> io::Result<()> {
+        let Some(folder) = picture.remove_folder(mark) else {
+            return Ok(());
+        };
+        for told in folder.entries.values() {
+            self.close_file(picture, told);
+        }
+        self.base.unmark(mark)
+    }
+
+    /// Opens and marks a folder; `true` if it was not marked before.
+    fn mark_folder(&self, place: &Place<'_>) -> io::Result<(Mark, bool)> {
+        let gone = || io::Error::from(io::ErrorKind::NotFound);
+        let parent = match place.entry {
+            Some((folder, _)) => Some(self.picture().fd(folder).ok_or_else(gone)?),
+            None => None,
+        };
+        let here = place.entry.map(|(folder, name)| (folder, name.to_owned()));
+        let opened = open_folder(Call::WatchAdd, parent.as_deref(), place);
+        let fd = opened.map_err(|error| match Errno::from_io_error(&error) {
+            Some(Errno::MFILE | Errno::NFILE) => too_many(),
+            _ => error,
+        })?;
+        let identity = identity(&retry(Call::FileStat, 0, |_| rustix::fs::fstat(&fd))?);
+        let mut picture = self.picture();
+        if let Some(here) = &here {
+            // Or else another is there by now.
+            if !picture.claim(here, identity) {
+                return Err(gone());
+            }
+        }
+        if let Some(mark) = picture.mark_of(identity) {
+            match (picture.standing(mark), &here) {
+                (_, None) => return Ok((mark, false)),
+                (Standing::At(at), Some(here)) if at == *here => return Ok((mark, false)),
+                (Standing::At(_), Some(here)) => {
+                    picture.unsettled.insert(here.0);
+                    return Err(gone());
+                }
+                (Standing::Nowhere, Some(here)) => {
+                    picture.put_folder(mark, here.clone());
+                    return Ok((mark, false));
+                }
+                // What was told of it went with the folder where it was.
+                (Standing::Lost, Some(_)) => self.close_folder(&mut picture, mark)?,
+            }
+        }
+        let mark = self.base.mark(fd.as_fd())?;
+        picture.add_folder(mark, Folder::new(fd, identity, here));
+        Ok((mark, true))
+    }
+
+    /// Puts into the picture what is in a folder that is new.
+    fn fill(&self, folder: Mark) -> io::Result<()> {
+        for entry in self.list(folder)?.unwrap_or_default() {
+            let (at, inode) = ((folder, entry.name), entry.inode);
+            let told = match entry.is_folder {
+                true => {
+                    let (inode, identity) = self.look_at(&at, inode);
+                    let kind = Kind::Folder(identity);
+                    Told { inode, kind }
+                }
+                false => self.tell_file(&at, inode)?,
             };
-            match gone
-                .iter_mut()
-                .find(|old| is_same(old))
-                .and_then(Option::take)
-            {
-                Some(old) => pairs.push((old, change)),
-                None => new.push(change),
-            }
-        }
-        let mut known = self.known();
-        for change in gone.into_iter().flatten() {
-            let is_replaced = pairs
-                .iter()
-                .any(|(_, to)| to.folder == change.folder && to.name == change.name);
-            self.forget_file(&mut known, &change.entry);
-            if !is_replaced {
-                records.push(change.record(What::Removed));
-            }
-        }
-        while let Some((from, mut to)) = next_rename(&mut pairs) {
-            known.cookie = known.cookie.wrapping_add(1);
-            records.push(from.record(What::MovedFrom(known.cookie)));
-            records.push(to.record(What::MovedTo(known.cookie)));
-            to.entry.file = from.entry.file;
-            if let Some(file) = to.entry.file.and_then(|mark| known.files.get_mut(&mark)) {
-                (file.folder, file.name) = (to.folder, to.name.clone());
-            }
-            if let Some(folder) = known.folders.get_mut(&to.folder) {
-                folder.entries.insert(to.name, to.entry);
-            }
-        }
-        drop(known);
-        let mut result = Ok(());
-        for mut change in new {
-            if !change.entry.is_folder && result.is_ok() {
-                match self.mark_file(change.folder, &change.name) {
-                    Ok(file) => change.entry.file = file,
-                    Err(error) => result = Err(error),
+            let mut picture = self.picture();
+            if let Kind::Folder(Some(identity)) = told.kind {
+                let known = picture.mark_of(identity);
+                if known.is_some_and(|mark| matches!(picture.standing(mark), Standing::At(_))) {
+                    // It was moved here, and the picture has it elsewhere: a refresh tells of it as such.
+                    picture.unsettled.insert(folder);
+                    continue;
                 }
             }
-            records.push(change.record(What::Created));
-            if let Some(folder) = self.known().folders.get_mut(&change.folder) {
-                folder.entries.insert(change.name, change.entry);
-            }
+            picture.put(at, told);
         }
-        result
+        Ok(())
     }
-}
-
-/// One whose target's name is not about to be moved away itself; in a circle, any.
-fn next_rename(pairs: &mut Vec<(Change, Change)>) -> Option<(Change, Change)> {
-    let is_free = |(_, to): &(Change, Change)| {
-        !pairs
-            .iter()
-            .any(|(from, _)| from.folder == to.folder && from.name == to.name)
-    };
-    let free = pairs.iter().position(is_free);
-    (!pairs.is_empty()).then(|| pairs.swap_remove(free.unwrap_or(0)))
 }
 
 /// To be told of, and not to be read where the system knows the difference.
@@ -263,10 +231,26 @@ const EVENTS_ONLY: i32 = libc::O_EVTONLY;
 #[cfg(not(target_vendor = "apple"))]
 const EVENTS_ONLY: i32 = libc::O_RDONLY;
 
-fn kind_of(dir: &OwnedFd, name: &OsStr) -> io::Result<FileType> {
+fn stat_at(dir: &OwnedFd, name: &OsStr) -> io::Result<rustix::fs::Stat> {
     let stat = |_| rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW);
-    let stat = retry(Call::FileStat, 0, stat)?;
-    Ok(FileType::from_raw_mode(stat.st_mode as _))
+    retry(Call::FileStat, 0, stat)
+}
+
+fn is_kind(stat: &rustix::fs::Stat, kind: FileType) -> bool {
+    FileType::from_raw_mode(stat.st_mode as _) == kind
+}
+
+#[allow(clippy::unnecessary_cast, reason = "the fields differ between systems")]
+fn identity(stat: &rustix::fs::Stat) -> Identity {
+    (stat.st_dev as u64, stat.st_ino as u64)
+}
+
+/// Whether what was looked for is not there, or something else is.
+fn is_gone(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    )
 }
 
 #[cold]
@@ -285,118 +269,91 @@ impl<B: Base> Object for Listed<B> {
         false
     }
 
-    #[allow(clippy::unnecessary_cast, reason = "the fields differ between systems")]
-    fn add(&self, folder: &Path, follows: bool) -> io::Result<Mark> {
-        let mut flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::DIRECTORY;
-        if !follows {
-            flags |= OFlags::NOFOLLOW;
+    fn add(&self, place: Place<'_>) -> io::Result<Mark> {
+        let added = self.mark_folder(&place).and_then(|(mark, is_new)| {
+            if is_new {
+                self.fill(mark).inspect_err(|_| {
+                    let _ = self.remove(mark);
+                })?;
+            }
+            Ok(mark)
+        });
+        if let (true, Some((folder, name))) = (added.as_ref().is_err_and(is_gone), place.entry) {
+            // Its folder changed since it was listed, and will be listed again. By then the next of this name may have its inode, or
+            // the first be back.
+            self.picture().doubt(&(folder, name.to_owned()));
         }
-        let open = |_| rustix::fs::open(folder, flags, Mode::empty());
-        let fd =
-            retry(Call::WatchAdd, 0, open).map_err(|error| match Errno::from_io_error(&error) {
-                Some(Errno::MFILE | Errno::NFILE) => too_many(),
-                // So says a link that is not to be followed.
-                Some(Errno::LOOP | Errno::MLINK) if !follows => io::ErrorKind::NotADirectory.into(),
-                _ => error,
-            })?;
-        let stat = retry(Call::FileStat, 0, |_| rustix::fs::fstat(&fd))?;
-        let identity = (stat.st_dev as u64, stat.st_ino as u64);
-        let mark = {
-            let mut known = self.known();
-            if let Some(mark) = known.by_identity.get(&identity) {
-                return Ok(*mark);
-            }
-            let mark = self.base.mark(fd.as_fd())?;
-            known.by_identity.insert(identity, mark);
-            let folder = Folder {
-                fd,
-                identity,
-                entries: BTreeMap::new(),
-            };
-            known.folders.insert(mark, folder);
-            mark
-        };
-        for (name, mut entry) in self.list(mark).unwrap_or_default() {
-            if !entry.is_folder {
-                match self.mark_file(mark, &name) {
-                    Ok(file) => entry.file = file,
-                    Err(error) => {
-                        self.remove(mark)?;
-                        return Err(error);
-                    }
-                }
-            }
-            if let Some(folder) = self.known().folders.get_mut(&mark) {
-                folder.entries.insert(name, entry);
-            }
-        }
-        Ok(mark)
+        added
+    }
+
+    fn enter(&self, place: Place<'_>) -> io::Result<(Mark, Entries)> {
+        let mark = self.add(place)?;
+        let entries = self.picture().entries(mark);
+        Ok((mark, Entries(Box::new(entries.into_iter().map(Ok)))))
     }
 
     fn remove(&self, mark: Mark) -> io::Result<()> {
-        let mut known = self.known();
-        let Some(folder) = known.folders.remove(&mark) else {
-            return Ok(());
-        };
-        known.by_identity.remove(&folder.identity);
-        for entry in folder.entries.values() {
-            self.forget_file(&mut known, entry);
-        }
-        self.base.unmark(mark)
+        self.close_folder(&mut self.picture(), mark)
     }
 
     fn read(&self, buf: &mut [u8], each: &mut dyn FnMut(Record)) -> io::Result<()> {
-        let known = self.known();
+        let picture = self.picture();
         self.base.read(buf, &mut |mark, what| {
-            let (mark, what, name) = match (known.files.get(&mark), what) {
-                // Its folder tells of these.
-                (Some(_), What::Gone | What::Moved) => return,
-                (Some(file), what) => (file.folder, what, Some(file.name.clone())),
-                (None, What::Modified) => (mark, What::Unlisted, None),
-                (None, what) => (mark, what, None),
+            let is_folder = picture.has_folder(mark);
+            let what = match what {
+                What::Modified if is_folder => What::Unlisted,
+                what => what,
             };
-            let is_folder = name.is_none();
             each(Record {
                 mark,
                 what,
-                name,
+                name: None,
                 is_folder,
             });
         })
     }
 
+    /// A file is known by the name that was told last.
+    fn locate(&self, record: Record) -> Option<Record> {
+        let picture = self.picture();
+        match (picture.files.get(&record.mark), record.what) {
+            // Its folder tells of these.
+            (Some(_), What::Gone | What::Moved | What::Forgotten) => None,
+            (Some(file), what) => Some(Record {
+                mark: file.at.0,
+                what,
+                name: Some(file.at.1.clone()),
+                is_folder: false,
+            }),
+            // Of a file that is watched no more.
+            (None, What::Modified) => None,
+            (None, _) => Some(record),
+        }
+    }
+
+    fn folder_at(&self, folder: Mark, name: &OsStr) -> Option<Mark> {
+        self.picture().folder_at(&(folder, name.to_owned()))
+    }
+
+    fn unsettled(&self) -> Option<Mark> {
+        self.picture().unsettled.iter().next().copied()
+    }
+
     fn refresh(&self, marks: &[Mark], records: &mut Vec<Record>) -> io::Result<()> {
-        let (mut gone, mut come) = (Vec::new(), Vec::new());
-        for &folder in marks {
-            let Some(mut now) = self.list(folder) else {
-                continue;
-            };
-            let mut known = self.known();
-            let Some(known) = known.folders.get_mut(&folder) else {
-                continue;
-            };
-            for (name, entry) in std::mem::take(&mut known.entries) {
-                let is_same = now.get(&name).is_some_and(|now| {
-                    now.inode == entry.inode && now.is_folder == entry.is_folder
-                });
-                if is_same {
-                    now.remove(&name);
-                    known.entries.insert(name, entry);
-                } else {
-                    gone.push(Change {
-                        folder,
-                        name,
-                        entry,
-                    });
+        let mut result = Ok(());
+        let mut changes = Changes::default();
+        let mut left = std::mem::take(&mut self.picture().unsettled);
+        left.retain(|mark| !marks.contains(mark));
+        for folder in marks.iter().copied().chain(left) {
+            match self.list(folder) {
+                Ok(Some(entries)) => changes.compare(self, folder, entries),
+                Ok(None) => {}
+                Err(error) => {
+                    self.picture().unsettled.insert(folder);
+                    result = Err(error);
                 }
             }
-            let change = |(name, entry)| Change {
-                folder,
-                name,
-                entry,
-            };
-            come.extend(now.into_iter().map(change));
         }
-        self.settle(gone, come, records)
+        result.and(self.settle(changes, records))
     }
 }

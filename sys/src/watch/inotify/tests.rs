@@ -2,12 +2,15 @@
 
 use std::ffi::OsString;
 use std::io;
+use std::path::Path;
 
 use proptest::prelude::*;
 use rustix::fs::inotify::ReadFlags;
 
 use super::{HEAD, Inotify, RawRecord, RawRecords, translate_all};
-use crate::watch::{BUFFER_MIN, Mark, Object, Record, What};
+use crate::fault::Call;
+use crate::watch::reader::open_folder;
+use crate::watch::{BUFFER_MIN, Mark, Object, Place, Record, What};
 
 /// As the kernel writes it: the name, a zero, and zeroes up to a multiple of 16.
 fn raw(number: i32, mask: ReadFlags, cookie: u32, name: &str) -> Vec<u8> {
@@ -116,7 +119,7 @@ fn the_smallest_buffer_takes_the_longest_name() {
     let folder = std::env::temp_dir().join(format!("mainspring-inotify-{}", std::process::id()));
     std::fs::create_dir(&folder).unwrap();
     let inotify = Inotify::open().unwrap();
-    let mark = inotify.add(&folder, false).unwrap();
+    let mark = inotify.add(place(&folder)).unwrap();
     let name = "n".repeat(255);
     std::fs::write(folder.join(&name), "").unwrap();
     let mut got = Vec::new();
@@ -129,5 +132,36 @@ fn the_smallest_buffer_takes_the_longest_name() {
     assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
     inotify.remove(mark).unwrap();
     inotify.remove(mark).unwrap();
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+fn place(path: &Path) -> Place<'_> {
+    Place {
+        path,
+        entry: None,
+        follows: false,
+    }
+}
+
+#[test]
+fn a_folder_is_marked_and_read_by_one_descriptor_and_without_proc_by_its_path() {
+    let folder = std::env::temp_dir().join(format!("mainspring-marked-{}", std::process::id()));
+    let (one, other) = (folder.join("one"), folder.join("other"));
+    std::fs::create_dir_all(one.join("deep")).unwrap();
+    std::fs::create_dir(&other).unwrap();
+    let inotify = Inotify::open().unwrap();
+    let (mark, entries) = inotify.enter(place(&one)).unwrap();
+    let names: Vec<_> = entries
+        .map(|entry| entry.map(|entry| (entry.name, entry.is_folder)).unwrap())
+        .collect();
+    assert_eq!(names, [(OsString::from("deep"), true)]);
+    let fd = open_folder(Call::OpenFile, None, &place(&one)).unwrap();
+    assert_eq!(inotify.mark_without_proc(&fd, &place(&one)).unwrap(), mark);
+    // By now another has its path.
+    let error = inotify.mark_without_proc(&fd, &place(&other)).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::NotFound);
+    std::os::unix::fs::symlink(&one, folder.join("link")).unwrap();
+    let error = inotify.enter(place(&folder.join("link"))).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::NotADirectory);
     std::fs::remove_dir_all(&folder).unwrap();
 }
