@@ -175,6 +175,7 @@ mod plan {
         static COUNTS: [Cell<u64>; CALL_COUNT] = const { [const { Cell::new(0) }; CALL_COUNT] };
         static RULES: RefCell<Vec<Rule>> = const { RefCell::new(Vec::new()) };
         static MEANWHILE: RefCell<Option<Meanwhile>> = const { RefCell::new(None) };
+        static IS_ACTING: Cell<bool> = const { Cell::new(false) };
     }
 
     type Meanwhile = Arc<dyn Fn(Call) + Send + Sync>;
@@ -270,13 +271,22 @@ mod plan {
     }
 
     fn act(call: Call) {
+        /// Also when it panics.
+        struct Acting;
+
+        impl Drop for Acting {
+            fn drop(&mut self) {
+                IS_ACTING.set(false);
+            }
+        }
+
         // As for the rules.
-        let taken = MEANWHILE.try_with(|meanwhile| meanwhile.borrow_mut().take());
-        if let Ok(Some(meanwhile)) = taken {
-            meanwhile(call);
-            MEANWHILE.with(|place| {
-                place.borrow_mut().get_or_insert(meanwhile);
-            });
+        let meanwhile = MEANWHILE.try_with(|meanwhile| meanwhile.borrow().clone());
+        if let Ok(Some(meanwhile)) = meanwhile {
+            if !IS_ACTING.replace(true) {
+                let _acting = Acting;
+                meanwhile(call);
+            }
         }
     }
 
@@ -306,3 +316,6 @@ mod plan {
         RULES.try_with(find).unwrap_or(None)
     }
 }
+
+#[cfg(all(test, feature = "sim"))]
+mod tests;
