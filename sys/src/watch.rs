@@ -114,10 +114,24 @@ pub struct Record {
 pub struct Place<'a> {
     /// Its path.
     pub path: &'a Path,
-    /// The folder where it was found, and its name there. `None`: it was named by somebody.
+    /// The folder where it was found, and its name there. `None`: it was named by somebody, and may be a link to a folder. One that is
+    /// found is not followed.
     pub entry: Option<(Mark, &'a OsStr)>,
-    /// Whether a link in this place is followed.
-    pub follows: bool,
+}
+
+#[cfg(any(
+    target_os = "linux",
+    target_os = "android",
+    target_vendor = "apple",
+    target_os = "freebsd",
+    target_os = "netbsd",
+    target_os = "openbsd",
+    target_os = "dragonfly"
+))]
+impl Place<'_> {
+    fn follows(&self) -> bool {
+        self.entry.is_none()
+    }
 }
 
 /// What a kind of kernel can do. Threads of the pool call it, all but `read`, which is the loop's.
@@ -223,7 +237,7 @@ impl Watch {
     ///
     /// # Errors
     /// `QuotaExceeded` if no more can be watched: the text names the limit. `NotADirectory` if it is no folder, and also if it is a
-    /// link and that is not to be followed; what `open` says otherwise.
+    /// link that was found; what `open` says otherwise.
     pub fn add(&self, place: Place<'_>) -> io::Result<Mark> {
         self.0.add(place)
     }

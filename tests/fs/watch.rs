@@ -61,6 +61,7 @@ on_both! {
     without_names_from_the_kernel_roots_come_and_go,
     without_names_from_the_kernel_files_tell_of_their_changes,
     without_names_from_the_kernel_too_many_descriptors_are_an_error,
+    without_names_from_the_kernel_faults_at_every_call_lose_nothing,
 }
 
 thread_local! {
@@ -809,7 +810,10 @@ fn a_folder_that_may_not_be_read_is_told_and_the_others_are_watched(on: On) {
 /// A bit of everything: what was told of, without what may be told or not.
 async fn everything() -> std::io::Result<Vec<Event>> {
     let folder = Folder::new();
-    let mut watcher = Watcher::new()?;
+    let mut watcher = match IS_LISTED.get() {
+        true => Watcher::new_listed()?,
+        false => Watcher::new()?,
+    };
     watcher.add_recursive(folder.root()).await?;
     std_fs::create_dir_all(folder.path("a/b"))?;
     std_fs::write(folder.path("a/b/file"), "")?;
@@ -1014,5 +1018,19 @@ fn without_names_from_the_kernel_too_many_descriptors_are_an_error(on: On) {
                 assert_eq!(rig.watcher.next().await.unwrap(), Modified(rig.path("one")));
             })
             .unwrap();
+        // Opened and marked the folder, opened the file: its mark is refused, which is no reason to be silent.
+        let plan = || Plan::new().at(Call::WatchAdd, 4, Fault::Errno(libc::ENOMEM));
+        one_thread(on, plan)
+            .block_on(async {
+                let mut rig = Rig::new();
+                rig.folder.file("one", b"");
+                let error = rig.watcher.add(rig.folder.root()).await.unwrap_err();
+                assert_eq!(error.raw_os_error(), Some(libc::ENOMEM));
+            })
+            .unwrap();
     });
+}
+
+fn without_names_from_the_kernel_faults_at_every_call_lose_nothing(on: On) {
+    listed(on, faults_at_every_call_lose_nothing_and_leak_nothing);
 }

@@ -79,7 +79,6 @@ fn scan_branch(
             let place = Place {
                 path: real(&path),
                 entry: entry.as_ref().map(|(mark, name)| (*mark, name.as_os_str())),
-                follows: entry.is_none(),
             };
             let entered = watch.enter(place);
             let is_there = match &entered {
@@ -152,7 +151,6 @@ pub(super) fn add_folder(watch: &Watch, path: &Path) -> io::Result<Mark> {
     watch.add(Place {
         path: real(path),
         entry: None,
-        follows: true,
     })
 }
 

@@ -23,6 +23,7 @@ pub(super) struct State {
     /// What is to be told.
     pub(super) told: VecDeque<Result<Event, WatchError>>,
     pub(super) todo: VecDeque<Task>,
+    /// From where to where: the way back may be the other half of an exchange.
     last_rename: Option<(PathBuf, PathBuf)>,
     /// The call of `add` that somebody awaits, and what came of it.
     pub(super) awaited: Option<u64>,

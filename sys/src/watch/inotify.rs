@@ -80,7 +80,7 @@ impl Inotify {
     /// is cannot be asked, and it may be one of ours.
     #[cold]
     fn mark_without_proc(&self, fd: &OwnedFd, place: &Place<'_>) -> io::Result<Mark> {
-        let mark = self.mark_path(place.path, place.follows)?;
+        let mark = self.mark_path(place.path, place.follows())?;
         let of_path = retry(Call::FileStat, 0, |_| rustix::fs::stat(place.path))?;
         let of_open = retry(Call::FileStat, 0, |_| rustix::fs::fstat(fd))?;
         match (of_path.st_dev, of_path.st_ino) == (of_open.st_dev, of_open.st_ino) {
@@ -96,7 +96,7 @@ impl Object for Inotify {
     }
 
     fn add(&self, place: Place<'_>) -> io::Result<Mark> {
-        self.mark_path(place.path, place.follows)
+        self.mark_path(place.path, place.follows())
     }
 
     /// The kernel takes no descriptor: it is given a path that leads to one.
@@ -212,7 +212,8 @@ impl super::listed::Base for Inotify {
 
     fn mark(&self, fd: BorrowedFd<'_>) -> io::Result<Mark> {
         let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
-        Ok(Mark(inotify::add_watch(&self.fd, path, EVENTS)?))
+        let add = |_| inotify::add_watch(&self.fd, &path, EVENTS);
+        retry(Call::WatchAdd, 0, add).map(Mark)
     }
 
     fn unmark(&self, mark: Mark) -> io::Result<()> {

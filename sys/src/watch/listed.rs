@@ -24,7 +24,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, SeekFrom};
 use rustix::io::Errno;
 
 use super::reader::{Reader, open_folder};
@@ -69,7 +69,8 @@ impl<B: Base> Listed<B> {
         // One more descriptor for the same open folder, which may stand anywhere; and to read on needs no permission.
         let duplicate = |_| rustix::io::fcntl_dupfd_cloexec(&fd, 0);
         let duplicate = retry(Call::OpenFile, 0, duplicate)?;
-        rustix::fs::seek(&duplicate, rustix::fs::SeekFrom::Start(0))?;
+        let rewind = |_| rustix::fs::seek(&duplicate, SeekFrom::Start(0));
+        retry(Call::Seek, 0, rewind)?;
         Reader::of(duplicate)?.collect::<io::Result<_>>().map(Some)
     }
 
@@ -98,10 +99,11 @@ impl<B: Base> Listed<B> {
         }
     }
 
-    /// What is to be told of an entry that is no folder. A file is opened and marked; what cannot be is watched by its name alone.
+    /// What is to be told of an entry that is no folder. A file is opened and marked; what cannot be opened is watched by its name alone.
     fn tell_file(&self, at: &At, inode: u64) -> io::Result<Told> {
-        let (inode, kind) = match self.mark_file(at) {
-            Ok(mark) => (inode, Kind::Other(mark)),
+        let (inode, kind) = match self.open_file(at) {
+            Ok(Some(fd)) => (inode, Kind::Other(Some(self.mark_file(at, fd)?))),
+            Ok(None) => (inode, Kind::Other(None)),
             // The next of this name may have its inode.
             Err(error) if error.kind() == io::ErrorKind::NotFound => (IN_DOUBT, Kind::Other(None)),
             Err(error) => match Errno::from_io_error(&error) {
@@ -112,18 +114,21 @@ impl<B: Base> Listed<B> {
         Ok(Told { inode, kind })
     }
 
-    fn mark_file(&self, at: &At) -> io::Result<Option<Mark>> {
+    /// Of what is neither file nor folder, whose opening may do things, only the name is watched: `None`.
+    fn open_file(&self, at: &At) -> io::Result<Option<OwnedFd>> {
         let (folder, name) = at;
-        let Some(dir) = self.picture().fd(*folder) else {
+        let Some(folder) = self.picture().fd(*folder) else {
             return Ok(None);
         };
-        // Of what is neither file nor folder, whose opening may do things, only the name is watched.
-        if !is_kind(&stat_at(&dir, name)?, FileType::RegularFile) {
+        if !is_kind(&stat_at(&folder, name)?, FileType::RegularFile) {
             return Ok(None);
         }
         let flags = FLAGS | OFlags::NOFOLLOW;
-        let open = |_| rustix::fs::openat(&dir, name, flags, Mode::empty());
-        let fd = retry(Call::WatchAdd, 0, open)?;
+        let open = |_| rustix::fs::openat(&folder, name, flags, Mode::empty());
+        retry(Call::WatchAdd, 0, open).map(Some)
+    }
+
+    fn mark_file(&self, at: &At, fd: OwnedFd) -> io::Result<Mark> {
         // At once, so that whatever is told of it finds it.
         let mut picture = self.picture();
         let mark = self.base.mark(fd.as_fd())?;
@@ -132,7 +137,7 @@ impl<B: Base> Listed<B> {
             _fd: fd,
         };
         picture.files.insert(mark, file);
-        Ok(Some(mark))
+        Ok(mark)
     }
 
     fn close_file(&self, picture: &mut Picture, told: &Told) {

@@ -76,7 +76,7 @@ pub(super) fn open_folder(
     place: &Place<'_>,
 ) -> io::Result<OwnedFd> {
     let mut flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::DIRECTORY;
-    if !place.follows {
+    if !place.follows() {
         flags |= OFlags::NOFOLLOW;
     }
     let opened = retry(call, 0, |_| match (parent, place.entry) {
@@ -87,7 +87,7 @@ pub(super) fn open_folder(
     });
     opened.map_err(|error| match Errno::from_io_error(&error) {
         // So says a link that is not to be followed.
-        Some(Errno::LOOP | Errno::MLINK) if !place.follows => io::ErrorKind::NotADirectory.into(),
+        Some(Errno::LOOP | Errno::MLINK) if !place.follows() => io::ErrorKind::NotADirectory.into(),
         _ => error,
     })
 }

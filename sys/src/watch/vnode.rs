@@ -74,6 +74,13 @@ impl Base for Vnode {
     }
 
     fn mark(&self, fd: BorrowedFd<'_>) -> io::Result<Mark> {
+        match fault::check(Call::WatchAdd, 0) {
+            // With a change and without a wait, the call itself does not say so.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            answer => {
+                answer?;
+            }
+        }
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let mut change = blank();
         change.ident = fd.as_raw_fd() as _;

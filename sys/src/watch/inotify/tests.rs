@@ -136,11 +136,7 @@ fn the_smallest_buffer_takes_the_longest_name() {
 }
 
 fn place(path: &Path) -> Place<'_> {
-    Place {
-        path,
-        entry: None,
-        follows: false,
-    }
+    Place { path, entry: None }
 }
 
 #[test]
@@ -161,7 +157,13 @@ fn a_folder_is_marked_and_read_by_one_descriptor_and_without_proc_by_its_path() 
     let error = inotify.mark_without_proc(&fd, &place(&other)).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::NotFound);
     std::os::unix::fs::symlink(&one, folder.join("link")).unwrap();
-    let error = inotify.enter(place(&folder.join("link"))).unwrap_err();
+    let link = folder.join("link");
+    assert_eq!(inotify.enter(place(&link)).unwrap().0, mark);
+    let found = Place {
+        path: &link,
+        entry: Some((mark, "link".as_ref())),
+    };
+    let error = inotify.enter(found).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::NotADirectory);
     std::fs::remove_dir_all(&folder).unwrap();
 }
