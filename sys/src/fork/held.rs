@@ -1,5 +1,8 @@
 //! For tests: a fork while another thread holds something.
 //!
+//! *Alone.* The child has a copy of every descriptor of this process, also of other tests', which would find a pipe that does not end. So a
+//! test that forks runs in a process of its own ([`is_alone`]).
+//!
 //! # Invariants
 //!
 //! - **HELD-1** The child runs what it is given and leaves by `_exit`: nothing of the parent's is dropped there. It is killed if it
@@ -7,15 +10,47 @@
 #![expect(unsafe_code, reason = "fork, waitpid and _exit")]
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::Command;
 use std::sync::mpsc;
 
 /// How long a child may take, in seconds; then it is killed, and the test fails.
 const LIMIT_S: u32 = 20;
 
+/// Set in the process of a test that is alone.
+const ALONE: &str = "MAINSPRING_TEST_ALONE";
+
+/// Whether no other test runs in this process. Or else this one was run in another by now, and has passed there.
+pub(crate) fn is_alone() -> bool {
+    let thread = std::thread::current();
+    // Of a thread that has no test's name there is one alone.
+    let name = thread.name().filter(|name| *name != "main");
+    let (Some(name), None) = (name, std::env::var_os(ALONE)) else {
+        return true;
+    };
+    let program = std::env::current_exe().unwrap();
+    let output = Command::new(program)
+        .args([name, "--exact", "--nocapture"])
+        .env(ALONE, "1")
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && text.contains("1 passed"),
+        "{text}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    false
+}
+
 /// Forks while another thread has what `hold` gives, and runs `child` there, which must come to its end.
 ///
-/// Other tests may run meanwhile: the child does nothing but what is to be tested, and what the C library's own locks allow.
+/// The child does nothing but what is to be tested, and what the C library's own locks allow.
 pub(crate) fn while_held<G>(hold: impl FnOnce() -> G + Send, child: impl FnOnce()) {
+    let is_named = std::thread::current().name() != Some("main");
+    assert!(
+        !is_named || std::env::var_os(ALONE).is_some(),
+        "ask `is_alone` first"
+    );
     let (tell, is_held) = mpsc::channel();
     let (release, is_released) = mpsc::channel::<()>();
     std::thread::scope(|scope| {

@@ -1,13 +1,16 @@
 //! A child of a fork has a table of its own, whatever the parent's threads were doing.
 
 use super::*;
-use crate::fork::held::while_held;
+use crate::fork::held::{is_alone, while_held};
 
 /// No child has this number: it is greater than what any system gives.
 const NOBODY: i32 = i32::MAX - 7;
 
 #[test]
 fn a_table_that_another_thread_holds_at_a_fork_is_anew_in_the_child() {
+    if !is_alone() {
+        return;
+    }
     add(NOBODY, false);
     while_held(children, || {
         assert!(hold(NOBODY).is_none(), "it is the parent's");
@@ -20,6 +23,9 @@ fn a_table_that_another_thread_holds_at_a_fork_is_anew_in_the_child() {
 
 #[test]
 fn a_start_that_is_under_way_at_a_fork_does_not_hold_up_the_child() {
+    if !is_alone() {
+        return;
+    }
     while_held(begin_start, || {
         // There is nobody to be found.
         let _ = first_stranger();
