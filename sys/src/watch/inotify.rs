@@ -28,6 +28,9 @@ mod tests;
 const HEAD: usize = 16;
 
 /// Of an entry and of the folder itself. An entry that nobody can reach by its name any more is none.
+///
+/// `MASK_ADD`: without it, to mark what is marked already replaces the mask, and the kernel has an empty one in between; what another
+/// thread does in that moment is told by nobody.
 const EVENTS: WatchFlags = WatchFlags::CREATE
     .union(WatchFlags::DELETE)
     .union(WatchFlags::MOVED_FROM)
@@ -36,7 +39,8 @@ const EVENTS: WatchFlags = WatchFlags::CREATE
     .union(WatchFlags::ATTRIB)
     .union(WatchFlags::DELETE_SELF)
     .union(WatchFlags::MOVE_SELF)
-    .union(WatchFlags::EXCL_UNLINK);
+    .union(WatchFlags::EXCL_UNLINK)
+    .union(WatchFlags::MASK_ADD);
 
 /// An inotify instance.
 #[derive(Debug)]
