@@ -27,7 +27,7 @@
 //!   finishes drops its future, stops being current, and then clears its chain ([`Waiter::forget_task`]),
 //!   so no bare pointer outlives its task.
 //! - **WAIT-2** A node joins only the chain of the *current* task, and a finished task never is.
-//! - **WAIT-3** The body is written whenever `place` leaves [`Place::New`], and read only while it is
+//! - **WAIT-3** The body is written whenever the place leaves [`Place::New`], and read only while it is
 //!   elsewhere. A node that is in no list and holds no waker may go back to `New`.
 //! - **WAIT-4** A node is pinned before it is linked, and unlinked before it is gone: its `Drop` sees
 //!   to it, and ends the process where it can't (a [`WaitQueue`]'s node whose future forgot `cancel`).
@@ -35,7 +35,7 @@
 //!   whole: clone first and change after; take out first and wake after.
 //! - **WAIT-6** A future that is forgotten keeps its memory, so its nodes stay good; its primitive may
 //!   move or die before it, so nodes never point at a head that can move, and heads detach on drop.
-//! - **WAIT-7** A node in a [`WaitQueue`] has `place` [`Place::Queue`].
+//! - **WAIT-7** A node in a [`WaitQueue`] has the place [`Place::Queue`].
 //!
 //! *Cost.* Registering, waking and cancelling are O(1) and allocate nothing. 72 bytes per node with
 //! the record, 64 without.
@@ -47,6 +47,7 @@
 mod kind;
 mod queue;
 mod ring;
+mod stand;
 #[cfg(all(test, not(mainspring_loom)))]
 mod tests;
 
@@ -71,17 +72,7 @@ use crate::wheel::{Timed, Wheel};
 pub(crate) use kind::Kind;
 pub(crate) use queue::{WaitNode, WaitQueue};
 pub(crate) use ring::{TimerRings, WaitRing};
-
-/// Where a node stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
-    /// Nowhere yet; the body is not written (WAIT-3).
-    New,
-    /// In a ring, or in none: a ring's node leaves without its head.
-    Ring,
-    /// In a [`WaitQueue`], or in none.
-    Queue,
-}
+use stand::{Place, Stand};
 
 /// What is written at the first `Pending`.
 #[repr(C)]
@@ -102,10 +93,8 @@ pub(crate) struct Waiter {
     location: Cell<&'static Location<'static>>,
     // Eight bytes without a gap, so that a new node's are one word to the compiler.
     kind: Cell<Kind>,
-    place: Cell<Place>,
     is_woken: Cell<bool>,
-    /// Something lies in the slot of the node around it (WAIT-8).
-    is_given: Cell<bool>,
+    stand: Stand,
     #[cfg(feature = "inspect")]
     since: Cell<u32>,
     _pinned: PhantomPinned,
@@ -178,9 +167,8 @@ impl Waiter {
             #[cfg(feature = "inspect")]
             location: Cell::new(location),
             kind: Cell::new(kind),
-            place: Cell::new(Place::New),
             is_woken: Cell::new(false),
-            is_given: Cell::new(false),
+            stand: Stand::new(),
             #[cfg(feature = "inspect")]
             since: Cell::new(0),
             _pinned: PhantomPinned,
@@ -190,7 +178,7 @@ impl Waiter {
     /// The body; written on the way if this is the first use.
     #[inline]
     fn body(&self) -> &Body {
-        if self.place.get() == Place::New {
+        if self.is_new() {
             self.write_body(ptr::null(), 0, Place::Ring);
         }
         // SAFETY: WAIT-3, it is written, now or before.
@@ -200,7 +188,7 @@ impl Waiter {
     /// Writes the body of a new node, with a bare pointer or null (WAIT-3).
     #[inline]
     fn write_body(&self, data: *const (), word: u64, place: Place) {
-        debug_assert_eq!(self.place.get(), Place::New);
+        debug_assert!(self.is_new());
         let fresh = Body {
             links: Links::new(),
             chain: ChainLinks::new(),
@@ -211,13 +199,13 @@ impl Waiter {
         // SAFETY: no reference to the body exists yet (WAIT-3), and nobody else can get here: the
         // node is not `Sync`.
         unsafe { (*self.body.get()).write(fresh) };
-        self.place.set(place);
+        self.stand.move_to(place);
     }
 
     /// Whether the body is not written (WAIT-3): it stands nowhere and holds no waker.
     #[inline]
     pub(crate) fn is_new(&self) -> bool {
-        self.place.get() == Place::New
+        self.stand.is_new()
     }
 
     /// The deadline, descriptor or address.
@@ -315,7 +303,7 @@ impl Waiter {
             (&raw mut (*body).word).write(Cell::new(word));
             task.waits().push_front_new(self);
         }
-        self.place.set(place);
+        self.stand.move_to(place);
         self.note_epoch(Some(core));
     }
 
@@ -442,7 +430,7 @@ impl Waiter {
         debug_assert!(!self.is_new());
         // SAFETY: nobody reads the links of a new node (WAIT-3).
         unsafe { Chain::leave(self) };
-        self.place.set(Place::New);
+        self.stand.move_to(Place::New);
     }
 
     /// Waits no more: leaves its ring and its chain, and drops its waker. Not for a queue's node.
@@ -451,7 +439,7 @@ impl Waiter {
         if self.is_new() {
             return;
         }
-        debug_assert_eq!(self.place.get(), Place::Ring);
+        debug_assert_eq!(self.stand.place(), Place::Ring);
         Wheel::cancel(self);
         self.drop_waker();
         self.is_woken.set(false);
@@ -573,7 +561,7 @@ impl Drop for Waiter {
         // SAFETY: WAIT-4, whatever is linked was pinned, and a drop does not move it. The reference
         // is shared: neighbours reach this node through theirs.
         let node = unsafe { Pin::new_unchecked(&*self) };
-        match node.place.get() {
+        match node.stand.place() {
             Place::New => {}
             Place::Ring => node.drop_from_ring(),
             Place::Queue => node.drop_from_queue(),

@@ -44,21 +44,19 @@ impl<T> Shared<T> {
         cx: &Context<'_>,
     ) -> Poll<Bid<T>> {
         Core::with_current(|core| {
-            if node.is_new() {
-                // The short way, of an item for which there is room.
-                match node.fetch() {
-                    Some(Bid::Item(item)) => {
-                        if !self.is_closed()
-                            && self.has_room_in_buffer()
-                            && core.is_none_or(Core::spend)
-                        {
-                            self.note_sender(core);
-                            self.put(item);
-                            return Poll::Ready(Bid::Sent);
-                        }
-                        node.put(Bid::Item(item));
+            // The short way, of an item for which there is room.
+            if node.is_laden()
+                && node.brings(|bid| matches!(bid, Bid::Item(_)))
+                && !self.is_closed()
+                && self.has_room_in_buffer()
+            {
+                if let Some(Bid::Item(item)) = node.fetch() {
+                    if core.is_none_or(Core::spend) {
+                        self.note_sender(core);
+                        self.put(item);
+                        return Poll::Ready(Bid::Sent);
                     }
-                    bid => node.put_back(bid),
+                    node.put(Bid::Item(item));
                 }
             }
             self.poll_send_slowly(core, node, cx)

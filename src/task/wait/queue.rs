@@ -25,7 +25,7 @@
 //!
 //! Those of [`super`]: WAIT-4 (a linked node lives), WAIT-5 (user code runs last) and WAIT-6.
 //!
-//! - **WAIT-8** A node's slot holds a value exactly while its waiter says `is_given`. Whoever sets the one sets the
+//! - **WAIT-8** A node's slot holds a value exactly while its [`Stand`](super::Stand) says so. Whoever sets the one sets the
 //!   other before anything else can look.
 //!
 //! The queue has no head that nodes point at, so the primitive may move while forgotten nodes stand
@@ -89,9 +89,10 @@ impl<T, R: Copy> WaitNode<T, R> {
     /// What was handed to it.
     #[inline]
     pub(crate) fn fetch(&self) -> Option<T> {
-        if !self.waiter.is_given.replace(false) {
+        if self.is_empty() {
             return None;
         }
+        self.waiter.stand.set_given(false);
         // SAFETY: WAIT-8, there was a value until now, and from now on there is none; no reference into the slot
         // outlives a function of this file.
         Some(unsafe { (*self.slot.get()).assume_init_read() })
@@ -103,7 +104,7 @@ impl<T, R: Copy> WaitNode<T, R> {
         if needs_drop::<T>() {
             return self.fetch();
         }
-        self.waiter.is_given.set(false);
+        self.waiter.stand.set_given(false);
         None
     }
 
@@ -113,7 +114,7 @@ impl<T, R: Copy> WaitNode<T, R> {
         let former = self.leave();
         // SAFETY: WAIT-8, the slot is empty, and nobody has a reference into it.
         unsafe { (*self.slot.get()).write(value) };
-        self.waiter.is_given.set(true);
+        self.waiter.stand.set_given(true);
         drop(former);
     }
 
@@ -163,26 +164,25 @@ impl<T, R: Copy> WaitNode<T, R> {
     /// Whether there is nothing to cancel: it stands nowhere, holds no waker, and nothing lies in it.
     #[inline]
     pub(crate) fn is_idle(&self) -> bool {
-        self.is_new() && self.is_empty()
+        self.waiter.stand.is_idle()
+    }
+
+    /// Whether it stands nowhere and holds no waker, and something lies in it.
+    #[inline]
+    pub(crate) fn is_laden(&self) -> bool {
+        self.waiter.stand.is_laden()
     }
 
     #[inline]
     fn is_empty(&self) -> bool {
-        !self.waiter.is_given.get()
+        !self.waiter.stand.is_given()
     }
 
     /// Whether what lies in it passes `test`, in which no user code runs.
-    fn brings(&self, test: impl FnOnce(&T) -> bool) -> bool {
+    #[inline]
+    pub(crate) fn brings(&self, test: impl FnOnce(&T) -> bool) -> bool {
         // SAFETY: WAIT-8, there is a value if the waiter says so, and it stays while `test` runs.
         !self.is_empty() && test(unsafe { (*self.slot.get()).assume_init_ref() })
-    }
-
-    /// Puts back what [`WaitNode::fetch`] took.
-    #[inline]
-    pub(crate) fn put_back(&self, value: Option<T>) {
-        if let Some(value) = value {
-            self.fill(value);
-        }
     }
 
     /// Puts `value` into the slot of a node that stands in no queue: for later, or for whoever serves it
@@ -269,7 +269,7 @@ impl<T, R: Copy> WaitQueue<T, R> {
         if let Some(ghost) = self.0.pop_front() {
             // SAFETY: WAIT-4, it was linked until now. It stands in no list and holds no waker: as good as
             // new (WAIT-3).
-            unsafe { ghost.as_ref() }.waiter.place.set(Place::New);
+            unsafe { ghost.as_ref() }.waiter.stand.move_to(Place::New);
         }
     }
 
@@ -294,7 +294,7 @@ impl<T, R: Copy> WaitQueue<T, R> {
         if !node.is_queued() {
             node.waiter.body();
             node.waiter.set_word(word);
-            node.waiter.place.set(Place::Queue);
+            node.waiter.stand.move_to(Place::Queue);
             self.0.push_back(node);
         }
     }
@@ -333,7 +333,7 @@ impl<T, R: Copy> WaitQueue<T, R> {
         }
         if !node.waiter.body().links.is_linked() {
             node.waiter.set_word(word);
-            node.waiter.place.set(Place::Queue);
+            node.waiter.stand.move_to(Place::Queue);
             self.0.push_back(node);
         }
         Poll::Pending
@@ -356,12 +356,13 @@ impl<T, R: Copy> WaitQueue<T, R> {
         }
         let core = core?;
         let task = core.current_task_of(cx.waker())?;
+        let former = node.leave();
         // SAFETY: it is new, and linked at once.
         unsafe {
             node.waiter().arm_first(task, core, word, Place::Queue);
             self.0.push_back_new(node);
         }
-        drop(node.leave());
+        drop(former);
         Some(task)
     }
 
@@ -378,7 +379,7 @@ impl<T, R: Copy> WaitQueue<T, R> {
         node.waiter().arm_in(cx, core);
         if !was_queued {
             node.waiter.set_word(word);
-            node.waiter.place.set(Place::Queue);
+            node.waiter.stand.move_to(Place::Queue);
             self.0.push_back(node);
         } else if !node.is_queued() {
             // A foreign waker's clone has led somebody to serve us.
@@ -426,7 +427,7 @@ impl<T, R: Copy> WaitQueue<T, R> {
             if waiter.kind.get() != Kind::Marker {
                 return Some(node);
             }
-            waiter.place.set(Place::New);
+            waiter.stand.move_to(Place::New);
         }
     }
 
@@ -507,7 +508,7 @@ impl<T, R: Copy> WaitQueue<T, R> {
         let marker = pin!(WaitNode::with(Kind::Marker, Location::caller(), request));
         let marker = marker.as_ref();
         marker.waiter.body();
-        marker.waiter.place.set(Place::Queue);
+        marker.waiter.stand.move_to(Place::Queue);
         self.0.push_back(marker);
         Self::deliver(first, make());
         // A nested call may take the marker out: then it has served all who stood before it.

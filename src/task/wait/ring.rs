@@ -40,7 +40,7 @@ impl WaitRing {
     #[inline]
     pub(crate) fn push(&self, node: Pin<&Waiter>) {
         node.body();
-        node.place.set(Place::Ring);
+        node.stand.move_to(Place::Ring);
         self.0.as_ref().push_back(node);
     }
 
