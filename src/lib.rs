@@ -89,6 +89,7 @@ pub mod task {
 
     pub(crate) mod block;
     pub(crate) mod count;
+    pub(crate) mod twin;
 
     pub(crate) mod inbox;
     pub(crate) mod queue;

@@ -95,3 +95,20 @@ fn a_round_trip_allocates_nothing_once_it_is_warm() {
         .unwrap();
     }
 }
+
+#[test]
+fn a_oneshot_allocates_nothing_once_one_came_back() {
+    run(async {
+        let mut before = 0;
+        for item in 0..200 {
+            if item == 100 {
+                before = ALLOCATIONS.get();
+            }
+            let (sender, receiver) = channel::oneshot();
+            sender.send(item).unwrap();
+            assert_eq!(receiver.await, Ok(item));
+        }
+        assert_eq!(ALLOCATIONS.get() - before, 0);
+    })
+    .unwrap();
+}

@@ -197,27 +197,29 @@ impl<T, R: Copy> WaitNode<T, R> {
 impl<T, R: Copy> Drop for WaitNode<T, R> {
     #[inline(always)]
     fn drop(&mut self) {
-        // Dropped last, for that may run user code.
-        let _given = if needs_drop::<T>() {
-            self.fetch()
-        } else {
-            None
-        };
         // A new waiter has nothing to drop.
-        if !self.is_new() {
+        let has_nothing = match needs_drop::<T>() {
+            true => self.is_idle(),
+            false => self.is_new(),
+        };
+        if !has_nothing {
             // SAFETY: dropped here alone, once, for `ManuallyDrop` keeps the glue from doing it again.
-            unsafe { drop_waiter(&mut self.waiter) };
+            unsafe { self.drop_parts() };
         }
     }
 }
 
-/// # Safety
-/// The waiter is not used again.
-#[cold]
-#[inline(never)]
-unsafe fn drop_waiter(waiter: &mut ManuallyDrop<Waiter>) {
-    // SAFETY: the caller's promise.
-    unsafe { ManuallyDrop::drop(waiter) };
+impl<T, R: Copy> WaitNode<T, R> {
+    /// # Safety
+    /// The node is not used again.
+    #[cold]
+    #[inline(never)]
+    unsafe fn drop_parts(&mut self) {
+        // Dropped last, for that may run user code.
+        let _given = self.fetch();
+        // SAFETY: the caller's promise.
+        unsafe { ManuallyDrop::drop(&mut self.waiter) };
+    }
 }
 
 /// Who waits for a primitive, in order.
