@@ -241,6 +241,24 @@ where
     }
 }
 
+impl<P> Place<P>
+where
+    P: Deref,
+    P::Target: Line,
+{
+    /// The drop of one that waits, or has what it was handed.
+    #[inline(never)]
+    fn leave(&mut self) {
+        let node = pinned_in_drop!(self, node);
+        let was_queued = node.is_queued();
+        match self.line.waiters().cancel(node) {
+            Some(handed) => self.line.put_back(handed, node.request()),
+            None if was_queued => self.line.left(node.request()),
+            None => {}
+        }
+    }
+}
+
 impl<P> Drop for Place<P>
 where
     P: Deref,
@@ -249,12 +267,7 @@ where
     #[inline]
     fn drop(&mut self) {
         if self.state.get() == State::Waiting {
-            let was_queued = self.node.is_queued();
-            match self.line.waiters().cancel(pinned_in_drop!(self, node)) {
-                Some(handed) => self.line.put_back(handed, self.node.request()),
-                None if was_queued => self.line.left(self.node.request()),
-                None => {}
-            }
+            self.leave();
         }
     }
 }
