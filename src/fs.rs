@@ -14,6 +14,10 @@
 //!                  a job of the pool ──► answered by its thread
 //! ```
 //!
+//! *A call that is dropped.* If no thread has begun it, it never happens. If one has, it goes on there to its end (a copy stops soon), in no
+//! order with what is called next: two calls that change what is at one path, the first of them dropped, may end in either order. Who needs
+//! an order awaits the first. What is done to an open [`File`] keeps its order, whatever is dropped.
+//!
 //! *Files*, by idea: `op` is the job that is awaited; `file`, `cursor`, `shared` an open file; `at` what is done at a
 //! place of it; `lock` its locks; `options` how it is opened; `whole` files that are read or written whole;
 //! `name` what is done by a path; `folder` and `walk` what is in a folder; `watch` what happens to it; `temp` what goes away by itself.

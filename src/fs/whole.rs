@@ -124,7 +124,8 @@ impl<T> Work<T> for Whole<T> {
 /// leaves no file half written.
 ///
 /// # Cancel safety
-/// Safe: the call can be made again; the file, or a part of it, may be there all the same.
+/// Safe: the call can be made again; the file, or a part of it, may be there all the same. One that a thread has begun goes on
+/// there, and with other bytes made at once may come behind those: see [the module](crate::fs).
 ///
 /// # Errors
 /// What `open` and `write` say; a part of the bytes may have been written.
@@ -171,7 +172,8 @@ pub fn append(path: impl AsRef<Path>, contents: impl Into<Vec<u8>>) -> Op<()> {
 /// permissions of the file that it replaces, but not its owner, links and locks; where they cannot be asked for, nothing is written.
 ///
 /// # Cancel safety
-/// Safe: the call can be made again; the file is the old one or the new one.
+/// Safe: the call can be made again; the file is the old one or the new one. One that a thread has begun goes on there, and with
+/// other bytes made at once may come behind those: see [the module](crate::fs).
 ///
 /// # Errors
 /// What the calls say; the old file is untouched then, unless it is the folder's sync that failed.
@@ -231,7 +233,8 @@ pub fn write_atomic(path: impl AsRef<Path>, contents: impl Into<Vec<u8>>) -> Op<
 /// are shared where the file system can (btrfs, XFS, APFS), else the kernel copies where it can, else bytes are read and written.
 ///
 /// # Cancel safety
-/// Safe: the call can be made again. A copy that is dropped stops soon, and what it wrote stays.
+/// Safe: the call can be made again, once the dropped one has left its thread: it stops soon, but what it has opened by then it
+/// cuts. See [the module](crate::fs).
 ///
 /// # Errors
 /// `InvalidInput` if the source is no regular file, or both are the same; what the calls say.

@@ -62,6 +62,8 @@ pub fn copy(
     if (to.dev(), to.ino()) == (from.dev(), from.ino()) {
         return Err(invalid("source and target of a copy are the same file"));
     }
+    // Another copy may be there already, whose maker dropped this one.
+    check_wanted(is_wanted)?;
     if to.is_file() {
         set_len(&writer, 0)?;
         set_permissions_of(&writer, &from.permissions())?;
