@@ -97,6 +97,7 @@ fn a_round_trip_allocates_nothing_once_it_is_warm() {
 }
 
 #[test]
+#[cfg(not(mainspring_malloc))]
 fn a_oneshot_allocates_nothing_once_one_came_back() {
     run(async {
         let mut before = 0;
