@@ -120,14 +120,10 @@ fn hz_f01_an_ignored_signal_is_ignored_again(on: On) {
     });
 }
 
-/// One that is still on its way to some thread when the last listener goes is not to end the process.
-fn ignore_afterwards(signal: Signal) {
-    raw::ignore(signal);
-}
-
 fn p57_hz_f02_of_a_hundred_thousand_signals_the_last_is_seen(on: On) {
     on.alone(|| {
-        ignore_afterwards(Signal::USR1);
+        // One that is still on its way to a thread when the listener goes would end the process by default.
+        raw::ignore(Signal::USR1);
         on.runtime()
             .block_on(async {
                 let mut listener = signal::signal(Signal::USR1).unwrap();
@@ -156,7 +152,8 @@ fn p57_hz_f02_of_a_hundred_thousand_signals_the_last_is_seen(on: On) {
 
 fn hz_f03_a_storm_while_threads_allocate_changes_no_errno(on: On) {
     on.alone(|| {
-        ignore_afterwards(Signal::USR1);
+        // One that is still on its way to a thread when the listener goes would end the process by default.
+        raw::ignore(Signal::USR1);
         on.runtime()
             .block_on(async {
                 let mut listener = signal::signal(Signal::USR1).unwrap();

@@ -212,6 +212,27 @@ fn game(chance: &mut Chance) {
     assert_eq!(ledger.alive(), 0);
 }
 
+/// Their memory is a block of the loop that they were made in.
+#[test]
+fn the_ends_of_a_oneshot_outlive_their_loop_and_come_into_another() {
+    let ledger = Ledger::default();
+    let (sender, mut receiver) = run(async { channel::oneshot() }).unwrap();
+    let (other, unanswered) = run(async { channel::oneshot::<Item>() }).unwrap();
+    run(async {
+        drop(unanswered);
+        other.closed().await;
+        drop(other);
+    })
+    .unwrap();
+    sender.send(ledger.item(1)).ok().unwrap();
+    drop(run(async { (&mut receiver).await }).unwrap().unwrap());
+    let (sender, receiver) = run(async { channel::oneshot() }).unwrap();
+    sender.send(ledger.item(2)).ok().unwrap();
+    assert_eq!(ledger.alive(), 1);
+    drop(receiver);
+    assert_eq!(ledger.alive(), 0);
+}
+
 #[test]
 fn the_ends_of_a_oneshot_are_small() {
     assert_eq!(size_of::<oneshot::Sender<[u8; 100]>>(), size_of::<usize>());

@@ -88,3 +88,16 @@ fn an_interrupted_call_is_made_again_and_an_error_comes_out() {
         drop(guard);
     }
 }
+
+#[test]
+fn a_copy_that_nobody_wants_leaves_its_target_alone() {
+    let (source, target) = (Place::new("wanted-from"), Place::new("wanted-to"));
+    fs::write(&source.0, "new").unwrap();
+    fs::write(&target.0, "old").unwrap();
+    let error = copy(&source.0, &target.0, &|| false).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::Interrupted);
+    assert_eq!(fs::read(&target.0).unwrap(), b"old");
+    let (count, _) = copy(&source.0, &target.0, &|| true).unwrap();
+    assert_eq!(count, 3);
+    assert_eq!(fs::read(&target.0).unwrap(), b"new");
+}

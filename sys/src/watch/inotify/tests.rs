@@ -175,6 +175,8 @@ fn what_happens_while_a_folder_is_marked_again_is_told() {
     const FILES: usize = 20_000;
     const AT_ONCE: usize = 100;
     let folder = std::env::temp_dir().join(format!("mainspring-again-{}", std::process::id()));
+    // One that failed left it, under the same number of a process.
+    let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir(&folder).unwrap();
     let inotify = Inotify::open().unwrap();
     let mark = inotify.add(place(&folder)).unwrap();
