@@ -16,7 +16,8 @@
 //!
 //! *A call that is dropped.* If no thread has begun it, it never happens. If one has, it goes on there to its end (a copy stops soon), in no
 //! order with what is called next: two calls that change what is at one path, the first of them dropped, may end in either order. Who needs
-//! an order awaits the first. What is done to an open [`File`] keeps its order, whatever is dropped.
+//! an order awaits the first. What is read and written where an open [`File`] stands keeps its order, whatever is dropped; what is done at a
+//! place of it (`read_at` and its siblings) goes on beside all else.
 //!
 //! *Files*, by idea: `op` is the job that is awaited; `file`, `cursor`, `shared` an open file; `at` what is done at a
 //! place of it; `lock` its locks; `options` how it is opened; `whole` files that are read or written whole;

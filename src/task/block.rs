@@ -1,6 +1,7 @@
-//! Memory for task blocks: one piece per task, recycled by size.
+//! Memory for blocks of a loop: one piece per task, or per pair of ends, recycled by size.
 //!
-//! *Role.* [`super::raw`] takes a block here per spawn and gives it back with the last reference.
+//! *Role.* [`super::raw`] takes a block here per spawn and gives it back with the last reference; so does
+//! [`super::twin`] per oneshot.
 //!
 //! *Model.* A block of up to 1008 bytes belongs to one of 63 classes, 16 bytes apart. It comes from the
 //! class's free list, else it is cut from the class's chunk: 32 KiB, aligned to their size, so that the

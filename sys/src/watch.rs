@@ -119,17 +119,10 @@ pub struct Place<'a> {
     pub entry: Option<(Mark, &'a OsStr)>,
 }
 
-#[cfg(any(
-    target_os = "linux",
-    target_os = "android",
-    target_vendor = "apple",
-    target_os = "freebsd",
-    target_os = "netbsd",
-    target_os = "openbsd",
-    target_os = "dragonfly"
-))]
 impl Place<'_> {
-    fn follows(&self) -> bool {
+    /// Whether a link in this place is followed.
+    #[must_use]
+    pub fn follows(&self) -> bool {
         self.entry.is_none()
     }
 }
